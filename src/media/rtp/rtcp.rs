@@ -1,0 +1,1 @@
+//! RTCP compounds: built and read over `rtc-rtcp` (RFC 3550 §6).
