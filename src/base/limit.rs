@@ -1,0 +1,73 @@
+//! Every bound of the server, with its reason and what happens when it is reached.
+
+use std::time::Duration;
+
+/// Longest SIP message taken from any peer, bytes. Longer: WebSocket close 1009, TLS link closed.
+/// A browser offer is 2–4 kB; 64 KiB leaves room for any real client.
+pub const SIP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most header lines of one SIP message. More: 400 and the message is dropped.
+pub const SIP_HEADERS_MAX: usize = 200;
+
+/// Longest single header value, bytes (Call-ID, tags, any other). Longer: 400.
+pub const SIP_HEADER_BYTES_MAX: usize = 8 * 1024;
+
+/// Most transactions open on one flow. More: 503 with `Retry-After`.
+pub const TRANSACTIONS_PER_FLOW_MAX: usize = 256;
+
+/// Most transactions open on one PBX link, which carries many calls.
+pub const TRANSACTIONS_PER_LINK_MAX: usize = 20_000;
+
+/// Most dialogs of one browser phone. More: 486.
+pub const DIALOGS_PER_PHONE_MAX: usize = 8;
+
+/// Most phones registered at one agent number. More: the oldest is dropped.
+pub const PHONES_PER_AGENT_MAX: usize = 8;
+
+/// Most calls at once on this server; more get 503. Bounds tasks and media slots.
+pub const CALLS_MAX: usize = 20_000;
+
+/// How long a socket may stay open without a valid token.
+pub const SOCKET_AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// WebSocket ping period (INTEROP: browsers answer without client code); two misses end the socket.
+pub const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// Messages waiting for a phone's socket. Full: the reader is too slow, close 1013.
+pub const PHONE_QUEUE_MAX: usize = 64;
+
+/// Messages waiting for a call's task. Full: the sender drops the call.
+pub const CALL_QUEUE_MAX: usize = 64;
+
+/// Messages waiting for a PBX link's task. Full: new calls get 503.
+pub const LINK_QUEUE_MAX: usize = 1024;
+
+/// Commands waiting for a media worker. Full: new calls get 503.
+pub const MEDIA_COMMANDS_MAX: usize = 4096;
+
+/// How long a browser may be without a phone socket before its calls end.
+pub const PHONE_ABSENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a call may ring before it is given up as not answered.
+pub const RING_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long ICE and DTLS may take after an answer.
+pub const MEDIA_SETUP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Silence on an answered leg after which the call ends.
+pub const MEDIA_SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Registration granted to phones, seconds (INTEROP section 2).
+pub const REGISTER_EXPIRES_S: u32 = 300;
+
+/// Shortest registration granted, seconds; less is answered 423 with `Min-Expires`.
+pub const REGISTER_EXPIRES_MIN_S: u32 = 60;
+
+/// Longest HTTP request body, bytes; longer gets 413.
+pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest session JWT accepted, bytes (RFC 8725: bound before parsing).
+pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+
+/// Longest life of a session JWT.
+pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(600);
