@@ -12,6 +12,10 @@ pub const SIP_HEADERS_MAX: usize = 200;
 /// Longest single header value, bytes (Call-ID, tags, any other). Longer: 400.
 pub const SIP_HEADER_BYTES_MAX: usize = 8 * 1024;
 
+/// Most parameters (or URI headers) of one header value or URI. More: 400. Looking for a repeated
+/// name is quadratic in this.
+pub const SIP_PARAMS_MAX: usize = 64;
+
 /// Most transactions open on one flow. More: 503 with `Retry-After`.
 pub const TRANSACTIONS_PER_FLOW_MAX: usize = 256;
 
@@ -71,3 +75,14 @@ pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 
 /// Longest life of a session JWT.
 pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(600);
+
+/// Most phone sockets open at once; more get 503 before the upgrade.
+pub const PHONES_MAX: usize = 100_000;
+
+/// Most SRTP sources of one leg that keep a replay window. More: the one silent for longest keeps
+/// only its highest index, so that it can return but not be replayed.
+pub const SRTP_SOURCES_MAX: usize = 8;
+
+/// Most SRTP sources of one leg remembered without a window. More: new ones are refused until the
+/// leg is re-keyed.
+pub const SRTP_SOURCES_RETIRED_MAX: usize = 64;

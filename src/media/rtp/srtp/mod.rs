@@ -40,3 +40,18 @@ pub enum SrtpError {
     #[error("crypto library failure")]
     Crypto,
 }
+
+/// The sender SSRC of an RTCP packet, which is also that of its SRTCP context.
+fn rtcp_ssrc(packet: &[u8]) -> Result<u32, SrtpError> {
+    match packet {
+        [flags, _, _, _, a, b, c, d, ..] if flags >> 6 == 2 => {
+            Ok(u32::from_be_bytes([*a, *b, *c, *d]))
+        }
+        _ => Err(SrtpError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
