@@ -1,0 +1,181 @@
+//! Typed views of the values: parsed when asked for. RFC 3261 §20.
+
+use super::{CSeq, Headers, NameAddr, Via};
+use crate::sip::lex::{self, Cursor};
+use crate::sip::{Malformed, Method};
+
+impl Headers {
+    /// The topmost Via.
+    #[must_use]
+    pub fn via(&self) -> Option<Via> {
+        Via::read(&mut Cursor::new(self.get("Via")?)).ok()
+    }
+
+    /// Every Via in order, lists split. Empty when one is malformed.
+    #[must_use]
+    pub fn vias(&self) -> Vec<Via> {
+        self.list("Via", Via::read).unwrap_or_default()
+    }
+
+    /// Replaces the topmost Via (to add `received` or `rport`), keeping the others.
+    pub fn set_top_via(&mut self, via: &Via) {
+        let mut values: Vec<String> = self.vias().iter().map(Via::to_string).collect();
+        if let Some(top) = values.first_mut() {
+            *top = via.to_string();
+        }
+        self.insert("Via", values.join(", "));
+    }
+
+    /// From.
+    #[must_use]
+    pub fn from_(&self) -> Option<NameAddr> {
+        self.get("From")?.parse().ok()
+    }
+
+    /// To.
+    #[must_use]
+    pub fn to(&self) -> Option<NameAddr> {
+        self.get("To")?.parse().ok()
+    }
+
+    /// Call-ID.
+    #[must_use]
+    pub fn call_id(&self) -> Option<&str> {
+        self.get("Call-ID")
+    }
+
+    /// CSeq.
+    #[must_use]
+    pub fn cseq(&self) -> Option<CSeq> {
+        self.get("CSeq")?.parse().ok()
+    }
+
+    /// Every Contact in order, lists split; none for `*`.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] when one does not follow its grammar.
+    pub fn contacts(&self) -> Result<Vec<NameAddr>, Malformed> {
+        if self.contact_star() {
+            return Ok(Vec::new());
+        }
+        self.list("Contact", NameAddr::read)
+    }
+
+    /// Whether the only Contact is `*`: remove all bindings.
+    #[must_use]
+    pub fn contact_star(&self) -> bool {
+        let mut values = self.get_all("Contact");
+        values.next() == Some("*") && values.next().is_none()
+    }
+
+    /// The Route set in order. Empty when one is malformed.
+    #[must_use]
+    pub fn route(&self) -> Vec<NameAddr> {
+        self.list("Route", NameAddr::read).unwrap_or_default()
+    }
+
+    /// The Record-Route set in order. Empty when one is malformed.
+    #[must_use]
+    pub fn record_route(&self) -> Vec<NameAddr> {
+        self.list("Record-Route", NameAddr::read).unwrap_or_default()
+    }
+
+    /// An address in any other header field, such as Refer-To or P-Asserted-Identity.
+    #[must_use]
+    pub fn address(&self, name: &str) -> Option<NameAddr> {
+        NameAddr::read(&mut Cursor::new(self.get(name)?)).ok()
+    }
+
+    /// Max-Forwards, 0 to 255.
+    #[must_use]
+    pub fn max_forwards(&self) -> Option<u8> {
+        lex::saturating_u32(self.get("Max-Forwards")?)?.try_into().ok()
+    }
+
+    /// Expires, seconds; a number too large saturates.
+    #[must_use]
+    pub fn expires(&self) -> Option<u32> {
+        self.seconds("Expires")
+    }
+
+    /// A number of seconds at the start of a value, such as Retry-After, Min-SE, Session-Expires;
+    /// parameters and comments behind it are ignored. A number too large saturates.
+    #[must_use]
+    pub fn seconds(&self, name: &str) -> Option<u32> {
+        let mut cursor = Cursor::new(self.get(name)?);
+        let digits = cursor.take_while(|byte| byte.is_ascii_digit());
+        let is_whole = matches!(cursor.peek(), None | Some(b' ' | b'\t' | b';' | b'('));
+        if is_whole { lex::saturating_u32(digits) } else { None }
+    }
+
+    /// The parameter `param` behind a value such as Session-Expires or Event.
+    #[must_use]
+    pub fn param(&self, name: &str, param: &str) -> Option<String> {
+        let mut cursor = Cursor::new(self.get(name)?);
+        cursor.take_while(|byte| byte != b';');
+        let params = crate::sip::Params::read_header(&mut cursor).ok()?;
+        params.get(param).map(str::to_owned)
+    }
+
+    /// The methods of Allow.
+    #[must_use]
+    pub fn allow(&self) -> Vec<Method> {
+        self.tokens("Allow").filter_map(|token| token.parse().ok()).collect()
+    }
+
+    /// Whether Supported lists `tag`.
+    #[must_use]
+    pub fn is_supported(&self, tag: &str) -> bool {
+        self.tokens("Supported").any(|token| token.eq_ignore_ascii_case(tag))
+    }
+
+    /// The option tags of Supported.
+    #[must_use]
+    pub fn supported(&self) -> Vec<&str> {
+        self.tokens("Supported").collect()
+    }
+
+    /// The option tags of Require.
+    #[must_use]
+    pub fn require(&self) -> Vec<&str> {
+        self.tokens("Require").collect()
+    }
+
+    /// The media type of Content-Type in lower case, without parameters.
+    #[must_use]
+    pub fn content_type(&self) -> Option<String> {
+        let media_type = self.get("Content-Type")?.split(';').next()?;
+        let part = media_type.chars().filter(|c| !matches!(c, ' ' | '\t'));
+        Some(part.map(|c| c.to_ascii_lowercase()).collect())
+    }
+
+    /// The non-empty elements of a comma list of tokens.
+    pub fn tokens<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let elements = self.get_all(name).flat_map(|value| value.split(','));
+        elements.map(lex::trim).filter(|token| !token.is_empty())
+    }
+
+    /// Every element of a comma list of values, over all fields of `name`.
+    pub(in crate::sip) fn list<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&mut Cursor<'_>) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, Malformed> {
+        let mut values = Vec::new();
+        for value in self.get_all(name) {
+            let mut cursor = Cursor::new(value);
+            loop {
+                values.push(read(&mut cursor)?);
+                cursor.skip_space();
+                if cursor.is_at_end() {
+                    break;
+                }
+                if !cursor.eat(b',') {
+                    return Err(Malformed("list"));
+                }
+            }
+        }
+        Ok(values)
+    }
+}
