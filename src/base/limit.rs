@@ -86,3 +86,53 @@ pub const SRTP_SOURCES_MAX: usize = 8;
 /// Most SRTP sources of one leg remembered without a window. More: new ones are refused until the
 /// leg is re-keyed.
 pub const SRTP_SOURCES_RETIRED_MAX: usize = 64;
+
+/// How long a packet waits for an earlier one before a transcoder gives that one up. Longer than
+/// a frame, so that neighbours may swap; short, because a loss delays the audio behind it by this.
+pub const REORDER_WAIT_MAX: Duration = Duration::from_millis(30);
+
+/// Packets that wait for an earlier one. Full: the missing one is given up at once.
+pub const REORDER_PACKETS_MAX: usize = 8;
+
+/// Most audio a transcoder makes up for one loss: five frames of 20 ms. The rest is a gap in the
+/// timestamps, which the listener's own concealment fills.
+pub const CONCEALMENT_MAX: Duration = Duration::from_millis(100);
+
+/// Longest key press sent as telephone-event; a longer one is cut.
+pub const KEY_PRESS_MAX: Duration = Duration::from_secs(10);
+
+/// Key presses waiting to be sent on one leg. Full: the press is dropped.
+pub const KEY_QUEUE_MAX: usize = 32;
+
+/// How long one write to a phone's socket may take. Longer: the reader is too slow, socket closed.
+pub const PHONE_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the peer of a closed socket has for its half of the close.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long TCP and TLS to a PBX may take.
+pub const LINK_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Shortest and longest wait before a lost PBX link is tried again; doubled each time, jittered.
+pub const LINK_RETRY_MIN: Duration = Duration::from_millis(500);
+/// See [`LINK_RETRY_MIN`].
+pub const LINK_RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// How often a PBX link without registration is asked for a sign of life.
+pub const LINK_PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Most connections taken from PBXs at once on the SIP listener. More are closed at once.
+pub const LINKS_ACCEPTED_MAX: usize = 64;
+
+/// Most bytes of unfinished DTLS handshake messages kept per peer, and so the longest message.
+/// More: the oldest unfinished one is dropped, and the peer's retransmission begins it anew.
+pub const DTLS_REASSEMBLY_BYTES_MAX: usize = 16 * 1024;
+
+/// Most unfinished DTLS handshake messages kept per peer. More: as above.
+pub const DTLS_REASSEMBLY_MESSAGES_MAX: usize = 8;
+
+/// Most separate pieces of one unfinished DTLS handshake message; a further one is dropped.
+pub const DTLS_REASSEMBLY_PIECES_MAX: usize = 32;
+
+/// Life of the DTLS certificate; a server that runs longer makes a new one for new calls.
+pub const DTLS_CERTIFICATE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);

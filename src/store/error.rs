@@ -1,0 +1,42 @@
+//! What can go wrong with the database, by whose fault.
+
+/// A failed store operation.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another row has this value already.
+    #[error("another one has this {0}")]
+    Conflict(&'static str),
+    /// The database cannot be used now: locked, full, gone.
+    #[error("the database cannot be used")]
+    Unavailable(#[source] sqlx::Error),
+    /// The folder or file cannot be made or opened.
+    #[error("{path} cannot be used")]
+    Folder {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The schema is not one this version knows.
+    #[error("the database is of another version")]
+    Schema(#[source] sqlx::migrate::MigrateError),
+    /// A row holds what no version of this program writes.
+    #[error("a row of {0} is damaged")]
+    Damaged(&'static str),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(database) = &error
+            && database.is_unique_violation()
+        {
+            let message = database.message();
+            let field = ["name", "email", "number", "token_hash"]
+                .into_iter()
+                .find(|field| message.ends_with(&format!(".{field}")));
+            return Self::Conflict(field.unwrap_or("id"));
+        }
+        Self::Unavailable(error)
+    }
+}
