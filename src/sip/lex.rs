@@ -61,6 +61,24 @@ pub(super) fn saturating_u32(text: &str) -> Option<u32> {
     }))
 }
 
+/// Reads every element of a comma list that is not empty.
+pub(super) fn walk_list<'a>(
+    value: &'a str,
+    mut read: impl FnMut(&mut Cursor<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(value);
+    loop {
+        read(&mut cursor)?;
+        cursor.skip_space();
+        if cursor.is_at_end() {
+            return Ok(());
+        }
+        if !cursor.eat(b',') {
+            return Err(Malformed("list"));
+        }
+    }
+}
+
 /// A place in a text. Every step moves forward, so a parser built on it is linear.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {

@@ -55,12 +55,7 @@ impl Request {
     /// (without adding a tag), Call-ID and CSeq; Timestamp too for a 100.
     #[must_use]
     pub fn reply(&self, status: StatusCode) -> Response {
-        let mut headers = Headers::new();
-        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
-            for value in self.headers.get_all(name) {
-                headers.push(name, value);
-            }
-        }
+        let mut headers = self.headers.for_reply();
         if let (100, Some(value)) = (status.get(), self.headers.get("Timestamp")) {
             headers.push("Timestamp", value);
         }
@@ -102,7 +97,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("method", &self.method)
-            .field("uri", &format_args!("{}", self.uri))
+            .field("uri", &self.uri)
             .field("headers", &self.headers)
             .field("body_bytes", &self.body.len())
             .finish()

@@ -33,7 +33,7 @@ pub enum Scheme {
 }
 
 /// A URI. `==` compares part by part; [`Uri::is_equivalent`] is the comparison of RFC 3261.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Uri {
     /// The scheme.
     pub scheme: Scheme,
@@ -246,6 +246,17 @@ impl fmt::Display for Uri {
             write::escaped(f, value, is_header_byte)?;
         }
         Ok(())
+    }
+}
+
+/// Prints the URI as on the wire, but no password.
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = self.clone();
+        if let Some(password) = &mut shown.password {
+            "***".clone_into(password);
+        }
+        fmt::Display::fmt(&shown, f)
     }
 }
 

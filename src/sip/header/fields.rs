@@ -83,7 +83,7 @@ impl Headers {
     /// start another field; a `name` that is no token adds nothing.
     pub fn push(&mut self, name: &str, value: impl AsRef<str>) {
         debug_assert!(lex::is_token(name), "a header name is a token");
-        if lex::is_token(name) {
+        if lex::is_token(name) && name::lookup(name) != Some(name::CONTENT_LENGTH) {
             self.push_read(name, value.as_ref());
         }
     }
@@ -100,7 +100,7 @@ impl Headers {
         if !text::is_header_value(value) {
             return Err(InvalidHeader::Value);
         }
-        self.push_read(name, value);
+        self.push(name, value);
         Ok(())
     }
 
@@ -152,10 +152,23 @@ impl Headers {
         self.fields.is_empty()
     }
 
-    /// Adds a field whose name is a token.
+    /// What RFC 3261 §8.2.6.2 copies from a request to its response.
+    pub(in crate::sip) fn for_reply(&self) -> Self {
+        let mut copy = Self::with_capacity(REPLY_BYTES, 16);
+        for value in self.get_all("Via") {
+            copy.push("Via", value);
+        }
+        for name in ["From", "To", "Call-ID", "CSeq"] {
+            if let Some(value) = self.get(name) {
+                copy.push(name, value);
+            }
+        }
+        copy
+    }
+
+    /// Adds a field whose name is a token, Content-Length too.
     pub(in crate::sip) fn push_read(&mut self, name: &str, value: &str) {
         let name = match name::lookup(name) {
-            Some(name::CONTENT_LENGTH) => return,
             Some(known) => Name::Known(known),
             None => Name::Other(self.store(name)),
         };
@@ -219,6 +232,9 @@ impl Headers {
         }
     }
 }
+
+/// Room for a usual response.
+const REPLY_BYTES: usize = 512;
 
 /// The end of the buffer; what lies beyond 4 GiB would be empty, never wrong.
 fn position(text: &str) -> u32 {

@@ -9,6 +9,8 @@ mod name_addr;
 mod typed;
 mod via;
 
+pub(in crate::sip) use name::is_content_length;
+
 pub use cseq::CSeq;
 pub use fields::{Headers, InvalidHeader};
 pub use name_addr::NameAddr;

@@ -19,6 +19,11 @@ pub(super) fn lookup(name: &str) -> Option<Known> {
     start.checked_add(u8::try_from(offset).ok()?)
 }
 
+/// Whether `name` is Content-Length in any spelling.
+pub(in crate::sip) fn is_content_length(name: &str) -> bool {
+    lookup(name) == Some(CONTENT_LENGTH)
+}
+
 /// The canonical spelling.
 pub(super) fn spelling(known: Known) -> &'static str {
     NAMES.get(usize::from(known)).copied().unwrap_or_default()

@@ -48,7 +48,7 @@ impl NameAddr {
     }
 
     /// Reads one value up to a comma or the end.
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+    pub(in crate::sip) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
         cursor.skip_space();
         let display_name = read_display_name(cursor)?;
         let uri = if cursor.eat(b'<') {

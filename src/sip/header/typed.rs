@@ -157,24 +157,17 @@ impl Headers {
     }
 
     /// Every element of a comma list of values, over all fields of `name`.
-    pub(in crate::sip) fn list<T>(
+    fn list<T>(
         &self,
         name: &str,
         read: impl Fn(&mut Cursor<'_>) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, Malformed> {
         let mut values = Vec::new();
         for value in self.get_all(name) {
-            let mut cursor = Cursor::new(value);
-            loop {
-                values.push(read(&mut cursor)?);
-                cursor.skip_space();
-                if cursor.is_at_end() {
-                    break;
-                }
-                if !cursor.eat(b',') {
-                    return Err(Malformed("list"));
-                }
-            }
+            lex::walk_list(value, |cursor| {
+                values.push(read(cursor)?);
+                Ok(())
+            })?;
         }
         Ok(values)
     }

@@ -45,7 +45,7 @@ impl Via {
     }
 
     /// Reads one value up to a comma or the end.
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+    pub(in crate::sip) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
         const WHAT: &str = "Via";
         cursor.skip_space();
         let name = cursor.token(WHAT)?;
