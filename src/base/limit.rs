@@ -136,3 +136,62 @@ pub const DTLS_REASSEMBLY_PIECES_MAX: usize = 32;
 
 /// Life of the DTLS certificate; a server that runs longer makes a new one for new calls.
 pub const DTLS_CERTIFICATE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long a listener pauses when the system gives it no more descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Most legs of one media worker. More: `Failure::Full`, the call ends with 503.
+pub const LEGS_PER_WORKER_MAX: usize = 16_384;
+
+/// Authentic packets per second taken of one leg: ten times 20 ms audio. More are dropped.
+pub const LEG_PACKETS_PER_SECOND_MAX: u64 = 500;
+
+/// Packets of one leg taken at once after a pause (a stalled phone or network catches up).
+pub const LEG_BURST_MAX: u64 = 100;
+
+/// Addresses validated for one browser leg that packets are taken from. More: the oldest is
+/// forgotten. A laptop on Wi-Fi, cable and VPN over both IP versions has six.
+pub const VALIDATED_ADDRESSES_MAX: usize = 8;
+
+/// PBX legs of one address tried for a packet from a port nobody signalled. More are not tried.
+pub const LATCH_CANDIDATES_MAX: usize = 8;
+
+/// Packets after which a PBX leg's source port is fixed until the next SDP (SECURITY M-02).
+pub const LATCH_PACKETS: u8 = 5;
+
+/// Silence of a browser's ICE checks after which nothing more is sent to it (RFC 7675 §5.1).
+pub const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Mean time between RTCP reports of a leg (RFC 3550 §6.2 minimum); jittered by half.
+pub const RTCP_EVERY: Duration = Duration::from_secs(5);
+
+/// How long a DTLS engine is kept after audio flows, for a peer that repeats its last flight.
+pub const DTLS_LINGER: Duration = Duration::from_secs(5);
+
+/// DTLS datagrams kept of a browser whose SDP has not arrived. More are dropped and sent again.
+pub const DTLS_EARLY_MAX: usize = 4;
+
+/// Buffers for packets a worker makes itself, all legs together. More: the packet is dropped.
+pub const SHARD_PACKETS_MAX: usize = 2048;
+
+/// Frames waiting for a codec thread, and for the worker behind it; 0.25 s of 80 calls. Full: the
+/// frame is dropped and counted.
+pub const CODEC_QUEUE_MAX: usize = 1024;
+
+/// Transcoded directions of one codec thread. More: their frames are dropped.
+pub const TRANSCODERS_MAX: usize = 1024;
+
+/// How long a transcoded direction may be without a frame before its state is freed; it starts
+/// anew after that.
+pub const TRANSCODER_IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// Datagrams waiting for a handshake thread, and for a worker behind it. Full: dropped, the
+/// browser sends again.
+pub const HANDSHAKE_QUEUE_MAX: usize = 1024;
+
+/// Handshakes of one handshake thread at once, about 50 kB each. More: their packets are dropped
+/// until others end (SECURITY M-14).
+pub const HANDSHAKES_MAX: usize = 1024;
+
+/// How long a handshake thread keeps a peer that neither packets nor timers touched.
+pub const HANDSHAKE_IDLE_MAX: Duration = Duration::from_secs(60);

@@ -5,8 +5,10 @@
 //! libopus resamples inside (decode 29 µs instead of 44, encode 70 instead of 178 per 20 ms).
 //! Owns no socket, task or clock; reordering lives in [`super::jitter`].
 
-pub mod opus;
+mod concealment;
+mod endpoint;
 pub mod g711;
+pub mod opus;
 pub mod transcoder;
 
 pub use transcoder::{EncodedFrame, SourceFrame, Transcoder};
