@@ -1,16 +1,16 @@
 // The harness against Asterisk's own WebRTC, without Ringfence: when this fails, the fault is not in the server.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import { hears, hearsDigits, hearsNothing, margin, recordDigits, stats } from '../browser/lib/browser.mjs';
 import { libraries, Phone } from '../browser/lib/phone.mjs';
 import { Pbx } from '../browser/lib/pbx.mjs';
 import { until } from '../browser/lib/process.mjs';
 import { readWav, toneOf } from '../browser/lib/wav.mjs';
-import { finish } from '../browser/lib/shared.mjs';
+import { test } from '../browser/lib/shared.mjs';
 
 let pbx;
 before(async () => { pbx = await (await Pbx.prepare()).start(); });
-after(async () => { await pbx?.remove(); await finish(); });
+after(() => pbx?.remove());
 
 const open = (library, options = {}) => Phone.open(library, {
   url: `wss://localhost:${pbx.ports.wss}/ws`, origin: `https://localhost:${pbx.ports.wss}`, account: { user: 'web1', password: 'pwweb1' }, ...options,
