@@ -195,3 +195,67 @@ pub const HANDSHAKES_MAX: usize = 1024;
 
 /// How long a handshake thread keeps a peer that neither packets nor timers touched.
 pub const HANDSHAKE_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// How long stopping waits for calls to say goodbye.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often stopping looks whether they have.
+pub const STOP_POLL: Duration = Duration::from_millis(20);
+
+/// Nonces of digest authentication with their counts kept per realm. More: the oldest is
+/// forgotten and answers with it get `stale=true`.
+pub const DIGEST_NONCES_MAX: usize = 4096;
+
+/// How long a digest nonce is good; after that answers get `stale=true`.
+pub const DIGEST_NONCE_LIFE: Duration = Duration::from_secs(300);
+
+/// How far a token's times may be ahead of our clock, for clocks that differ.
+pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// How long a session may be unused (requirements B32).
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(8 * 3600);
+
+/// How long a session lives however active.
+pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How stale the stored time of a session's last request may be.
+pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+/// Most sessions kept in memory; others are read from the database at each request.
+pub const SESSIONS_CACHED_MAX: usize = 100_000;
+
+/// Ended sessions a slow listener may miss before it must look at all of its own.
+pub const SESSION_ENDINGS_MAX: usize = 1024;
+
+/// How long a socket ticket is good for.
+pub const TICKET_LIFE: Duration = Duration::from_secs(30);
+
+/// Most tickets out at once; more get 503.
+pub const TICKETS_MAX: usize = 20_000;
+
+/// How long a development sign-in link is good for.
+pub const START_LINK_LIFE: Duration = Duration::from_secs(1800);
+
+/// Most development sign-in links out at once.
+pub const START_LINKS_MAX: usize = 16;
+
+/// Sign-ins waiting for the password hasher. More: 503 with `Retry-After`.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
+
+/// How long a sign-in may wait for the password hasher. Longer: 503 with `Retry-After`.
+pub const PASSWORD_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// How long a client may take to send a request's head. Longer: the connection closes.
+pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take to send a request's body. Longer: 408.
+pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest request head, bytes; longer gets 431.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Most header lines of one request; more gets 431.
+pub const HTTP_HEADERS_MAX: usize = 64;
+
+/// Deepest nesting of a JSON body.
+pub const JSON_DEPTH_MAX: usize = 16;
