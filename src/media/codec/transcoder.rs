@@ -528,6 +528,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_transcoder_can_be_moved_to_another_thread() {
+        fn assert_send<T: Send>() {}
+        assert_send::<Transcoder>();
+    }
+
     #[derive(Clone)]
     struct Packet {
         at_ms: u64,
