@@ -259,3 +259,13 @@ pub const HTTP_HEADERS_MAX: usize = 64;
 
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH_MAX: usize = 16;
+
+/// Most source addresses of one leg that passed an ICE check. More: the one validated first is
+/// forgotten, never the selected one.
+pub const ICE_ADDRESSES_MAX: usize = 8;
+
+/// Shortest time between two unauthenticated STUN error replies of one leg; others are dropped.
+pub const STUN_ERROR_EVERY: Duration = Duration::from_secs(1);
+
+/// Most REGISTERs of one phone in a minute; more get 503. SIP.js loops when an answer displeases it.
+pub const REGISTERS_PER_MINUTE_MAX: u32 = 30;
