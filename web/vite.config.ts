@@ -9,6 +9,8 @@ export default defineConfig({
   build: {
     target: 'es2022',
     sourcemap: false,
+    // JsSIP and the rest are in the bundle; their licences ask to be named beside it.
+    license: { fileName: 'licenses.md' },
     // The content security policy allows no inline script, and every browser we support preloads modules itself.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,

@@ -74,6 +74,7 @@ export class Call extends Emitter<CallEvents> {
   #isMuted = false;
   #media: CallView['media'] = 'connecting';
   #wasMediaUp = false;
+  #wasRefusedBusy = false;
   #stream: MediaStream | null;
   #connection: RTCPeerConnection | null = null;
   #samples: MediaSample[] = [];
@@ -152,6 +153,7 @@ export class Call extends Emitter<CallEvents> {
 
   /** Refuses an incoming call because this phone has no room for it; other phones may still ring. */
   refuseBusy(): void {
+    this.#wasRefusedBusy = true;
     this.#terminate({ status_code: 486, reason_phrase: 'Busy Here' });
   }
 
@@ -160,6 +162,7 @@ export class Call extends Emitter<CallEvents> {
     if (isMuted) this.#session.mute({ audio: true });
     else this.#session.unmute({ audio: true });
     this.#isMuted = isMuted;
+    this.#judgeAfresh();
     this.emit('changed', undefined);
   }
 
@@ -173,7 +176,7 @@ export class Call extends Emitter<CallEvents> {
 
   /** Sends keys as RFC 4733 events, or by INFO where the other side did not offer events. */
   dtmf(keys: string): void {
-    if (!['active', 'early', 'ringing'].includes(this.#state)) return;
+    if (this.#state !== 'active' && this.#state !== 'early') return;
     const sender = this.#connection?.getSenders().find((candidate) => candidate.track?.kind === 'audio');
     const transportType = sender?.dtmf?.canInsertDTMF ? 'RFC2833' : 'INFO';
     this.#session.sendDTMF(keys, {
@@ -232,9 +235,10 @@ export class Call extends Emitter<CallEvents> {
   #attach(connection: RTCPeerConnection): void {
     if (this.#connection === connection) return;
     this.#connection = connection;
-    connection.addEventListener('track', ({ track, streams }) => {
-      if (track.kind !== 'audio') return;
-      this.remoteStream = streams[0] ?? new MediaStream([track]);
+    connection.addEventListener('track', ({ track }) => {
+      if (track.kind !== 'audio' || this.remoteStream?.getTrackById(track.id)) return;
+      // A stream of our own: the browser empties its own while the call is on hold.
+      this.remoteStream = new MediaStream([track]);
       this.#theirMeter?.close();
       this.#theirMeter = meterOf(this.remoteStream);
       this.emit('changed', undefined);
@@ -258,14 +262,18 @@ export class Call extends Emitter<CallEvents> {
 
   #held(originator: string, isHeld: boolean): void {
     if (this.#state === 'ended') return;
-    // Silence by hold must not count against the audio.
-    this.#samples = [];
-    this.#verdict = null;
+    this.#judgeAfresh();
     if (originator === 'local') this.#enter(isHeld ? 'held' : 'active');
     else {
       this.#isHeldByThem = isHeld;
       this.emit('changed', undefined);
     }
+  }
+
+  /** Silence by mute or hold, and counters that begin again, must not count against the audio. */
+  #judgeAfresh(): void {
+    this.#samples = [];
+    this.#verdict = null;
   }
 
   async #readStats(): Promise<void> {
@@ -302,6 +310,7 @@ export class Call extends Emitter<CallEvents> {
     track.enabled = sender.track?.enabled ?? true;
     await sender.replaceTrack(track).catch(() => {});
     this.#stream = stream;
+    this.#judgeAfresh();
     this.#myMeter?.close();
     this.#myMeter = meterOf(stream);
     this.#microphone.giveBack(old);
@@ -324,6 +333,7 @@ export class Call extends Emitter<CallEvents> {
       direction: this.direction,
       wasAnswered: this.#answeredAt !== null,
       wasMediaUp: this.#wasMediaUp,
+      wasRefusedBusy: this.#wasRefusedBusy,
       ...(typeof message?.status_code === 'number' ? { status: message.status_code } : {}),
       ...(message?.reason_phrase ? { reasonPhrase: message.reason_phrase } : {}),
       reasons: message?.getHeaders?.('reason') ?? [],

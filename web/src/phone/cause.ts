@@ -10,6 +10,8 @@ export interface Ending {
   wasAnswered: boolean;
   /** Audio had been flowing at some time. */
   wasMediaUp: boolean;
+  /** This phone refused it by itself, for want of room. */
+  wasRefusedBusy: boolean;
   status?: number;
   reasonPhrase?: string;
   /** Each Reason header, as received. */
@@ -76,6 +78,7 @@ export function parseReasons(header: string): Reason[] {
 
 function ordinaryWords(ending: Ending, reasons: Reason[]): string | null {
   const { originator, cause, direction, wasAnswered } = ending;
+  if (ending.wasRefusedBusy) return 'Missed while two calls were up';
   if (originator === 'local' && cause === 'Terminated') return 'You hung up';
   if (originator === 'local' && cause === 'Canceled') return wasAnswered ? 'You hung up' : 'You cancelled the call';
   if (originator === 'local' && cause === 'Rejected') return 'You declined the call';

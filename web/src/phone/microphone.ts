@@ -9,7 +9,7 @@ import { Emitter } from './emitter.ts';
 
 export type MicrophoneSource = { kind: 'device'; deviceId: string | null } | { kind: 'tone' } | { kind: 'silence' };
 
-export type MicrophoneProblemKind = 'blocked' | 'missing' | 'busy' | 'insecure' | 'unplugged' | 'other';
+export type MicrophoneProblemKind = 'blocked' | 'missing' | 'busy' | 'insecure' | 'other';
 
 export interface MicrophoneProblem {
   kind: MicrophoneProblemKind;
@@ -111,11 +111,8 @@ export class Microphone extends Emitter<MicrophoneEvents> {
 
   #unplugged(ended: Promise<Capture>): void {
     if (this.#capture !== ended) return;
-    this.problem = PROBLEMS.unplugged;
-    this.state = 'problem';
-    // The system's default microphone, if one is left, keeps the call going.
+    // The system's default microphone, if one is left, keeps the call going; if none is, `problem` says so.
     this.use({ kind: 'device', deviceId: null }).catch(() => {});
-    this.emit('changed', undefined);
   }
 
   async #devicesChanged(): Promise<void> {
@@ -235,11 +232,6 @@ const PROBLEMS: Record<MicrophoneProblemKind, MicrophoneProblem> = {
     kind: 'insecure',
     title: 'This address cannot use the microphone',
     words: 'Browsers only allow calls on https or localhost. Open this page by its https address.',
-  },
-  unplugged: {
-    kind: 'unplugged',
-    title: 'The microphone was unplugged',
-    words: 'Choose another one, or plug it in again.',
   },
   other: {
     kind: 'other',

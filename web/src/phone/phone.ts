@@ -34,8 +34,8 @@ interface PhoneEvents {
   changed: void;
   incoming: Call;
   ended: Call;
-  /** The server closed the phone's session; calls that are up go on. */
-  signedOut: void;
+  /** The session is over, calls that are up go on. `revoked`: the server said so, by closing the phone's socket. */
+  signedOut: 'revoked' | 'ended';
   /** The connection was lost or refused: a good moment to ask whether the session still lives. */
   disconnected: void;
 }
@@ -115,11 +115,11 @@ export class Phone extends Emitter<PhoneEvents> {
   }
 
   /** Stops reconnecting without touching calls, because the session has ended. */
-  signOut(): void {
+  signOut(how: 'revoked' | 'ended'): void {
     if (this.problem === 'signed-out') return;
     this.#socket.bar();
     this.#enter('offline', 'signed-out');
-    this.emit('signedOut', undefined);
+    this.emit('signedOut', how);
   }
 
   /** Places a call. Rejects with `InvalidNumberError`, `PhoneBusyError` or a `MicrophoneError`. */
@@ -209,7 +209,7 @@ export class Phone extends Emitter<PhoneEvents> {
     // Our own `disconnect`, or a socket we have barred.
     if (this.state === 'offline') return;
     if (code === CLOSE_SIGNED_OUT) {
-      this.signOut();
+      this.signOut('revoked');
       return;
     }
     this.#enter('lost', code === CLOSE_RESTARTING ? 'restarting' : 'unreachable');

@@ -64,7 +64,7 @@ export class ConsoleModel {
     try {
       await api.me();
     } catch (error) {
-      if (error instanceof ApiProblem && error.isSignedOut) this.phone.phone.signOut();
+      if (error instanceof ApiProblem && error.isSignedOut) this.phone.phone.signOut('ended');
     } finally {
       this.#isChecking = false;
     }
@@ -94,8 +94,8 @@ export class ConsoleModel {
   }
 
   #openPhone(model: PhoneModel): PhoneModel {
-    model.phone.on('signedOut', () => {
-      this.notice = 'Signed out on another device';
+    model.phone.on('signedOut', (how) => {
+      this.notice = how === 'revoked' ? 'Signed out on another device' : 'You are signed out. Sign in to go on.';
       this.problem = null;
       this.view = 'sign-in';
     });

@@ -17,7 +17,7 @@ import {
   type PhoneProblem,
   type PhoneState,
 } from '../phone/index.ts';
-import type { Me, PhoneSettings } from '../api/client.ts';
+import type { BuiltInNumber, Me, PhoneSettings } from '../api/client.ts';
 
 export interface RecentCall extends CallView {
   wasAnswered: boolean;
@@ -70,6 +70,7 @@ export class PhoneModel {
   readonly incoming = $derived(this.calls.find((call) => call.state === 'incoming') ?? null);
   readonly others = $derived(this.calls.filter((call) => call.id !== this.frontId && call.state !== 'incoming'));
   readonly checks = $derived(this.#checks());
+  readonly isProven = $derived(this.checks.every((check) => check.state === 'done'));
 
   readonly #unsubscribe: (() => void)[];
 
@@ -93,6 +94,11 @@ export class PhoneModel {
     ];
     this.#readMicrophone();
     this.phone.connect();
+  }
+
+  /** The echo test: offered large until this phone has proven itself. */
+  get echo(): BuiltInNumber | null {
+    return this.settings.built_in[0] ?? null;
   }
 
   close(): void {
