@@ -3,6 +3,7 @@
 //! Reads no clock and owns no socket. An address means nothing until a check from it carried the
 //! right MESSAGE-INTEGRITY. Consent (RFC 7675) is data here: [`IceLite::last_check`].
 
+mod crc32;
 mod lite;
 mod stun;
 
