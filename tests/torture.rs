@@ -251,6 +251,122 @@ fn ipv6_addresses_are_addresses_wherever_they_stand() {
     assert_eq!(mapped[0].sent_by(), "[::ffff:192.0.2.10]:19823");
 }
 
+// --- cut, mutated, and piled up -------------------------------------------------------------
+
+/// A small generator of our own: the same bytes on every run.
+fn chance(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    usize::try_from(*state >> 16).unwrap()
+}
+
+fn mutate(bytes: &[u8], state: &mut u64) -> Vec<u8> {
+    const SHARP: &[u8] = b"\r\n\0 \t:;,<>\"\\@?=%[]/*\x7f\xff\xc3";
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=chance(state) % 4 {
+        let at = chance(state) % bytes.len();
+        match chance(state) % 5 {
+            0 => bytes[at] = u8::try_from(chance(state) % 256).unwrap(),
+            1 => bytes[at] = SHARP[chance(state) % SHARP.len()],
+            2 => bytes.insert(at, SHARP[chance(state) % SHARP.len()]),
+            3 if bytes.len() > 2 => drop(bytes.remove(at)),
+            _ => {
+                let end = (at + chance(state) % 40).min(bytes.len());
+                let piece = bytes[at..end].to_vec();
+                bytes.splice(at..at, piece);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn s01_cut_and_mutated_messages_never_panic_and_what_parses_survives_writing() {
+    let mut state = 0x9e37_79b9_7f4a_7c15;
+    let mut taken = 0;
+    for Vector { name, bytes, .. } in vectors() {
+        for length in 0..bytes.len() {
+            drop(Message::parse(&bytes[..length]));
+        }
+        for _ in 0..1000 {
+            let mutated = mutate(&bytes, &mut state);
+            let Ok(message) = Message::parse(&mutated) else { continue };
+            taken += 1;
+            let again = Message::parse(&written(&message));
+            assert_eq!(again.as_ref(), Ok(&message), "{name}: {}", mutated.escape_ascii());
+        }
+    }
+    assert!(taken > 1000, "{taken}");
+}
+
+#[test]
+fn s01_messages_at_the_bounds_are_refused_or_read_without_growing() {
+    let head = "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\n\
+        To: <sip:a>\r\nCSeq: 1 OPTIONS\r\n";
+    let kind = |rest: String| {
+        Message::parse(format!("{head}{rest}\r\n\r\n").as_bytes()).map_err(|error| error.kind)
+    };
+    let id = "Call-ID: 1\r\n";
+    // A Call-ID of 64 KiB, and one just too long.
+    assert_eq!(kind(format!("Call-ID: {}", "x".repeat(65_536))), Err(ParseErrorKind::TooLarge));
+    assert_eq!(kind(format!("Call-ID: {}", "x".repeat(8193))), Err(ParseErrorKind::HeaderTooLong));
+    assert!(kind(format!("Call-ID: {}", "x".repeat(8192))).is_ok());
+    assert_eq!(
+        kind(format!("{id}{}X: y", "X: y\r\n".repeat(1_000_000))),
+        Err(ParseErrorKind::TooLarge)
+    );
+    assert_eq!(
+        kind(format!("{id}{}X: y", "X: y\r\n".repeat(250))),
+        Err(ParseErrorKind::TooManyHeaders)
+    );
+    assert_eq!(
+        kind(format!("{id}X:{}", "\r\n y".repeat(16_000))),
+        Err(ParseErrorKind::HeaderTooLong)
+    );
+    assert_eq!(kind(format!("{id}X:{}", "\r\n ".repeat(20_000))).map(drop), Ok(()));
+    assert!(kind(format!("{id}v: {}", "SIP/2.0/A a,".repeat(600))).is_err());
+    assert!(kind(format!("{id}m: {}", "<sip:a;b;c;d>;e;f,".repeat(400))).is_err());
+    assert!(kind(format!("{id}m: \"{}", "\\\"".repeat(4000))).is_err());
+}
+
+#[test]
+fn a_request_too_large_is_answered_413() {
+    let head = "INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\n\
+        To: <sip:a>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+    let error = Message::parse(format!("{head}{}", "x".repeat(65_536)).as_bytes()).unwrap_err();
+    assert_eq!(error.response().unwrap().status.get(), 413);
+}
+
+#[test]
+fn an_ack_is_never_answered_and_line_ends_are_a_keep_alive() {
+    let ack = "ACK sip:a SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:a>\r\n\
+        Call-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+    let error = Message::parse(ack.as_bytes()).unwrap_err();
+    assert_eq!((error.kind, error.response()), (ParseErrorKind::MethodMismatch, None));
+    assert!(Message::parse(b"\r\n\r\n").unwrap_err().is_keep_alive());
+    assert!(Message::parse(b"").unwrap_err().is_keep_alive());
+}
+
+#[test]
+fn lines_that_end_in_cr_or_lf_alone_are_refused() {
+    let good = "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:a>\r\n\
+        Call-ID: 1\r\nX: y\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    assert!(Message::parse(good.as_bytes()).is_ok());
+    for (from, to) in [("X: y\r\n", "X: y\n"), ("X: y", "X: y\rVia: z"), ("X: y", "X: y\nVia: z")] {
+        let error = Message::parse(good.replace(from, to).as_bytes()).unwrap_err();
+        assert_eq!(error.kind, ParseErrorKind::Malformed("line end"));
+        assert_eq!(error.response().unwrap().status.get(), 400);
+    }
+}
+
+#[test]
+fn c46_without_content_length_the_body_goes_to_the_end_of_the_frame() {
+    let text = "MESSAGE sip:a SIP/2.0\r\nVia: SIP/2.0/WS a.invalid\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:a>\r\n\
+        Call-ID: 1\r\nCSeq: 1 MESSAGE\r\n\r\nhello\r\n\r\nworld";
+    assert_eq!(Message::parse(text.as_bytes()).unwrap().body(), b"hello\r\n\r\nworld");
+}
+
 // --- a second opinion -----------------------------------------------------------------------
 
 /// Where `rsip` 0.4 reads a message otherwise, and why ours stands.

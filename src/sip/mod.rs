@@ -21,6 +21,8 @@ mod method;
 mod params;
 mod parse;
 mod parse_error;
+#[cfg(test)]
+mod properties;
 mod status;
 mod write;
 

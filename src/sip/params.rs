@@ -10,13 +10,22 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Params(Vec<Param>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Param {
     name: String,
     value: Option<String>,
-    /// Written in quotes even where a token would do: RFC 3840 values must stay quoted.
+    /// Written in quotes even where a token would do: RFC 3840 values must stay quoted. The
+    /// value is the same with and without, so equality does not ask.
     is_quoted: bool,
 }
+
+impl PartialEq for Param {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.value == other.value
+    }
+}
+
+impl Eq for Param {}
 
 impl Params {
     /// No parameters.
@@ -182,4 +191,36 @@ const fn is_param_byte(byte: u8) -> bool {
 
 const fn is_escaped_param_byte(byte: u8) -> bool {
     is_param_byte(byte) || byte == b'%'
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sip::{NameAddr, Uri};
+
+    #[test]
+    fn quoted_values_stay_quoted_and_others_are_quoted_when_they_must() {
+        let text = "<sip:a@b>;+sip.instance=\"<urn:uuid:1>\";mobility=\"fixed\";reg-id=1;ob";
+        let mut contact: NameAddr = text.parse().unwrap();
+        assert_eq!(contact.to_string(), text);
+        contact.params.set("X", "a\"b\r\n");
+        contact.params.set("reg-id", "2");
+        assert!(contact.to_string().ends_with("reg-id=2;ob;X=\"a\\\"b\""));
+        assert!(contact.params.remove("OB") && !contact.params.contains("ob"));
+    }
+
+    #[test]
+    fn c54_lr_is_there_with_and_without_a_value() {
+        for text in ["sip:a;lr", "sip:a;lr=on", "sip:a;LR"] {
+            assert!(text.parse::<Uri>().unwrap().params.contains("lr"), "{text}");
+        }
+    }
+
+    #[test]
+    fn repeated_and_countless_parameters_are_refused() {
+        assert!("<sip:a>;tag=1;TAG=2".parse::<NameAddr>().is_err());
+        assert!("sip:a;x=1;%78=2".parse::<Uri>().is_err());
+        let many: String = (0..65).map(|number| format!(";p{number}")).collect();
+        assert!(format!("<sip:a>{many}").parse::<NameAddr>().is_err());
+        assert!(format!("sip:a{many}").parse::<Uri>().is_err());
+    }
 }

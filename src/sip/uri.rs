@@ -304,3 +304,105 @@ const fn is_scheme_byte(byte: u8) -> bool {
 const fn is_opaque_byte(byte: u8) -> bool {
     byte > b' ' && byte < 0x7f && !matches!(byte, b'<' | b'>' | b'"')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn the_equivalences_of_rfc_3261_19_1_4_hold() {
+        for (a, b) in [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtlanTa.CoM;Transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;security=on"),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+        ] {
+            assert!(uri(a).is_equivalent(&uri(b)) && uri(b).is_equivalent(&uri(a)), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_differences_of_rfc_3261_19_1_4_hold() {
+        for (a, b) in [
+            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+            ("sip:a@b", "sips:a@b"),
+            ("sip:a@b", "sip:b"),
+        ] {
+            assert!(!uri(a).is_equivalent(&uri(b)) && !uri(b).is_equivalent(&uri(a)), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn s09_what_a_user_part_holds_is_escaped_when_written() {
+        let mut written = Uri::sip(Some("6;00@x?a=b>\r\nVia:"), "pbx.example".parse().unwrap());
+        written.params.set("a;b", "c>d\r\n");
+        let text = written.to_string();
+        assert_eq!(text, "sip:6;00%40x?a=b%3E%0D%0AVia%3A@pbx.example;a%3Bb=c%3Ed%0D%0A");
+        assert_eq!(uri(&text), written);
+    }
+
+    #[test]
+    fn telephone_numbers_and_foreign_schemes_are_kept() {
+        let tel = uri("tel:+1-201-555-0123;phone-context=example.com");
+        assert_eq!(tel.user.as_deref(), Some("+1-201-555-0123"));
+        assert_eq!(tel.params.get("phone-context"), Some("example.com"));
+        for text in ["tel:*72;phone-context=a", "urn:service:sos", "soap.beep://192.0.2.103:3002"] {
+            assert_eq!(uri(text).to_string(), text);
+        }
+        assert_eq!(uri("sip:*72#@pbx").user.as_deref(), Some("*72#"));
+        assert_eq!(uri("sip:*72#@pbx").to_string(), "sip:*72%23@pbx");
+    }
+
+    #[test]
+    fn broken_uris_are_refused() {
+        for text in [
+            "",
+            "sip:",
+            "sip",
+            "sip:@host",
+            "sip:a b@host",
+            "sip:a@",
+            "sip:a@host:",
+            "sip:a@b@c",
+            "sip:a@host;",
+            "sip:a@host?",
+            "sip:a@host?x",
+            "sip:%4@host",
+            "sip:%zz@host",
+            "sip:%ff@host",
+            "sip:a@[::1",
+            "sip:2001:db8::1",
+            "tel:",
+            "tel:a b",
+            ":x",
+            "1x:y",
+            "sip:a@host\r\n",
+            "sip:<a>@host",
+            "x:a b",
+        ] {
+            assert!(text.parse::<Uri>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn printing_a_uri_for_logs_hides_its_password() {
+        assert_eq!(format!("{:?}", uri("sip:a:hunter2@b")), "sip:a:***@b");
+    }
+}

@@ -172,18 +172,19 @@ impl Headers {
             Some(known) => Name::Known(known),
             None => Name::Other(self.store(name)),
         };
-        let value = self.store(&text::header_value(lex::trim(value)));
+        let value = self.store(lex::trim(&text::header_value(value)));
         self.fields.push(Field { name, value });
     }
 
     /// Continues the value of the last field by a folded line.
     pub(in crate::sip) fn fold(&mut self, line: &str) {
         let Some(last) = self.fields.last_mut() else { return };
-        let line = lex::trim(line);
+        let line = text::header_value(line);
+        let line = lex::trim(&line);
         if last.value.start != last.value.end && !line.is_empty() {
             self.text.push(' ');
         }
-        self.text.push_str(&text::header_value(line));
+        self.text.push_str(line);
         last.value.end = position(&self.text);
     }
 
@@ -257,5 +258,85 @@ impl fmt::Debug for Headers {
             _ => (name, value),
         });
         f.debug_map().entries(shown).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers() -> Headers {
+        let mut headers = Headers::new();
+        for (name, value) in [("v", "1"), ("X-One", "a"), ("VIA", "2"), ("x-one", "b"), ("To", "t")]
+        {
+            headers.push(name, value);
+        }
+        headers
+    }
+
+    fn written(headers: &Headers) -> String {
+        let mut out = Vec::new();
+        headers.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn fields_are_found_by_any_spelling_and_written_by_the_canonical_one() {
+        let headers = headers();
+        assert_eq!(headers.get_all("via").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(headers.get_all("X-ONE").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(written(&headers), "Via: 1\r\nX-One: a\r\nVia: 2\r\nx-one: b\r\nTo: t\r\n");
+    }
+
+    #[test]
+    fn s07_removal_finds_every_spelling() {
+        let mut headers = headers();
+        assert!(headers.remove("Via") && headers.remove("x-oNE") && !headers.remove("Via"));
+        assert_eq!(written(&headers), "To: t\r\n");
+    }
+
+    #[test]
+    fn insert_takes_the_place_of_the_first_and_drops_the_others() {
+        let mut headers = headers();
+        headers.insert("Via", "3");
+        headers.insert("New", "n");
+        headers.push_front("Route", "r");
+        let all: Vec<_> = headers.iter().collect();
+        let expected = [
+            ("Route", "r"),
+            ("Via", "3"),
+            ("X-One", "a"),
+            ("x-one", "b"),
+            ("To", "t"),
+            ("New", "n"),
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn s08_no_value_can_start_a_line_and_foreign_values_are_refused() {
+        let mut headers = Headers::new();
+        headers.push("Subject", "a\r\nVia: evil\0");
+        assert_eq!(written(&headers), "Subject: a  Via: evil\r\n");
+        assert_eq!(headers.try_push("X", "a\nb"), Err(InvalidHeader::Value));
+        assert_eq!(headers.try_push("X:", "a"), Err(InvalidHeader::Name));
+        assert_eq!(headers.try_push("", "a"), Err(InvalidHeader::Name));
+        assert_eq!(headers.try_push("X", "ü\t"), Ok(()));
+    }
+
+    #[test]
+    fn content_length_is_not_ours_to_set() {
+        let mut headers = Headers::new();
+        headers.push("l", "5");
+        headers.insert("Content-Length", "5");
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn credentials_are_not_printed() {
+        let mut headers = Headers::new();
+        headers.push("authorization", "Bearer sesame");
+        headers.push("Proxy-Authorization", "Digest sesame");
+        assert!(!format!("{headers:?}").contains("sesame"));
     }
 }

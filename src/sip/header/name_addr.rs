@@ -119,3 +119,62 @@ impl fmt::Display for NameAddr {
         self.params.write_header(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_in_every_form_and_written_in_quotes() {
+        for (text, name) in [
+            ("\"Bob \\\"the\\\\ cat\\\"\" <sip:b@c>", Some("Bob \"the\\ cat\"")),
+            ("Bob the Cat <sip:b@c>", Some("Bob the Cat")),
+            ("caller<sip:b@c>", Some("caller")),
+            ("Jürgen Łoś <sip:b@c>", Some("Jürgen Łoś")),
+            ("\"\" <sip:b@c>", None),
+            ("<sip:b@c>", None),
+            ("sip:b@c", None),
+        ] {
+            let value: NameAddr = text.parse().unwrap();
+            assert_eq!(value.display_name.as_deref(), name, "{text}");
+            assert_eq!(value.to_string().parse(), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn s06_names_come_without_control_and_direction_characters() {
+        let value: NameAddr = "\"A\u{1b}[2J\u{202e}B\u{0}\" <sip:b@c>".parse().unwrap();
+        assert_eq!(value.display_name.as_deref(), Some("A[2JB"));
+        let ours = NameAddr::new(value.uri).with_display_name("x\r\nVia: y\u{200f}");
+        assert_eq!(ours.to_string(), "\"xVia: y\" <sip:b@c>");
+    }
+
+    #[test]
+    fn broken_addresses_are_refused() {
+        for text in [
+            "\"Mr. J. User <sip:j@e>",
+            "Bell, Alexander <sip:a@e>",
+            "sip:a@e?Route=x",
+            "< sip:a@e >",
+            "<sip:a@e>;;;;",
+            "<sip:a@e",
+            "<sip:a@e>x",
+            "\"a\" sip:a@e",
+            "<sip:a@e>;tag=",
+            "<>",
+            "",
+            "*",
+            "<sip:a@e>, <sip:b@e>",
+        ] {
+            assert!(text.parse::<NameAddr>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tag_and_expires_are_parameters_of_the_header() {
+        let mut value: NameAddr = "sip:a@b;tag=x;expires=99999999999".parse().unwrap();
+        assert_eq!((value.tag(), value.expires()), (Some("x"), Some(u32::MAX)));
+        value.set_tag("y");
+        assert_eq!(value.to_string(), "<sip:a@b>;tag=y;expires=99999999999");
+    }
+}

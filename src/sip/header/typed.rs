@@ -172,3 +172,60 @@ impl Headers {
         Ok(values)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_split_over_commas_and_fields() {
+        let mut headers = Headers::new();
+        headers.push("Record-Route", "<sip:a;lr>, \"x, y\" <sip:b,c@d;lr>");
+        headers.push("Record-Route", "<sip:e>");
+        headers.push("Allow", "INVITE, ACK,,FOO");
+        headers.push("k", "timer,Path");
+        let hosts: Vec<_> = headers.record_route().iter().map(|r| r.uri.host.to_string()).collect();
+        assert_eq!(hosts, ["a", "d", "e"]);
+        assert_eq!(headers.allow(), [Method::Invite, Method::Ack, Method::Other("FOO".into())]);
+        assert_eq!(headers.supported(), ["timer", "Path"]);
+        assert!(headers.is_supported("path") && !headers.is_supported("outbound"));
+        assert!(headers.require().is_empty());
+    }
+
+    #[test]
+    fn numbers_of_seconds_may_have_something_behind_them() {
+        let mut headers = Headers::new();
+        headers.push("x", "90;refresher=uac");
+        headers.push("Retry-After", "18000 (busy);duration=3600");
+        headers.push("Min-SE", "1e3");
+        headers.push("Expires", "4294967296");
+        assert_eq!(headers.seconds("Session-Expires"), Some(90));
+        assert_eq!(headers.param("Session-Expires", "refresher").as_deref(), Some("uac"));
+        assert_eq!(headers.seconds("Retry-After"), Some(18000));
+        assert_eq!(headers.seconds("Min-SE"), None);
+        assert_eq!(headers.expires(), Some(u32::MAX));
+    }
+
+    #[test]
+    fn the_top_via_is_replaced_alone() {
+        let mut headers = Headers::new();
+        headers.push("Via", "SIP/2.0/WS a.invalid;branch=z9hG4bK1, SIP/2.0/TLS b;branch=z9hG4bK2");
+        headers.push("Via", "SIP/2.0/TLS c;branch=z9hG4bK3");
+        let mut top = headers.via().unwrap();
+        top.params.set("received", "192.0.2.1");
+        headers.set_top_via(&top);
+        let branches: Vec<_> =
+            headers.vias().iter().filter_map(|via| via.branch().map(str::to_owned)).collect();
+        assert_eq!(branches, ["z9hG4bK1", "z9hG4bK2", "z9hG4bK3"]);
+        assert_eq!(headers.via(), Some(top));
+    }
+
+    #[test]
+    fn a_star_contact_is_one_alone() {
+        let mut headers = Headers::new();
+        headers.push("Contact", "*");
+        assert!(headers.contact_star() && headers.contacts().unwrap().is_empty());
+        headers.push("Contact", "<sip:a>");
+        assert!(!headers.contact_star() && headers.contacts().is_err());
+    }
+}
