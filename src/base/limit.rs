@@ -149,10 +149,6 @@ pub const LEG_PACKETS_PER_SECOND_MAX: u64 = 500;
 /// Packets of one leg taken at once after a pause (a stalled phone or network catches up).
 pub const LEG_BURST_MAX: u64 = 100;
 
-/// Addresses validated for one browser leg that packets are taken from. More: the oldest is
-/// forgotten. A laptop on Wi-Fi, cable and VPN over both IP versions has six.
-pub const VALIDATED_ADDRESSES_MAX: usize = 8;
-
 /// PBX legs of one address tried for a packet from a port nobody signalled. More are not tried.
 pub const LATCH_CANDIDATES_MAX: usize = 8;
 
