@@ -150,7 +150,7 @@ impl Down {
     fn continues_at(&self, timestamp: u32, marker: bool) -> bool {
         let ahead = timestamp.wrapping_sub(self.timestamp);
         let is_full =
-            ahead == SEGMENT_UNITS || (self.units >= 0xf000 && ahead == self.units.into());
+            ahead == SEGMENT_UNITS || (self.units >= 0xf000 && ahead == u32::from(self.units));
         !marker && is_full
     }
 }
