@@ -1,6 +1,13 @@
 //! RFC 4475 and RFC 5118 against our parser, `rsip` as a second opinion, and the same messages
 //! cut and mutated. INTEROP case 59, SECURITY S-01.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which clippy knows only by their attribute"
+)]
+
 use ringfence::sip::message::{Message, ParseErrorKind};
 use ringfence::sip::{Headers, Request, Response};
 use rsip::prelude::*;

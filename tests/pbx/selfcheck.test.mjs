@@ -1,7 +1,7 @@
 // The harness against Asterisk's own WebRTC, without Ringfence: when this fails, the fault is not in the server.
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
-import { hears, hearsDigits, hearsNothing, margin, recordDigits, stats } from '../browser/lib/browser.mjs';
+import { hears, hearsNothing, margin, receivesDigits, stats } from '../browser/lib/browser.mjs';
 import { libraries, Phone } from '../browser/lib/phone.mjs';
 import { Pbx } from '../browser/lib/pbx.mjs';
 import { until } from '../browser/lib/process.mjs';
@@ -18,7 +18,7 @@ const open = (library, options = {}) => Phone.open(library, {
 
 for (const library of libraries) {
   test(`${library}: echo, hold, mute, digits, hang-up`, async () => {
-    const phone = await (await open(library, { tone: 700 })).register();
+    const phone = await (await open(library, { tone: 700, events: true })).register();
     await phone.talk('600');
     await hears(phone.page, 700);
     assert.ok(await margin(phone.page, 700, 440) > 30);
@@ -36,9 +36,8 @@ for (const library of libraries) {
     await phone.ends();
     await until('no channel', async () => await pbx.channels() === 0);
     await phone.talk('609');
-    await recordDigits(phone.page);
     await phone.dtmf('1590', 'rfc4733');
-    await hearsDigits(phone.page, '1590', { asEvents: true });
+    await receivesDigits(phone.page, '1590');
     assert.match(pbx.messages(), /609 read 1590/);
     await phone.ends();
     await phone.close();

@@ -65,13 +65,13 @@ function wiretap(page) {
  * A page with ears. With `origin` it is a bare page of that origin with both SIP libraries loaded; without, it is blank
  * and the test navigates. `page.wire` has what was sent and received.
  */
-export async function newPage({ origin, tone = 440, codecs = null, microphone = true, inside, context: contextOptions = {} } = {}) {
+export async function newPage({ origin, tone = 440, codecs = null, microphone = true, events = false, inside, context: contextOptions = {} } = {}) {
   const context = await (inside ?? await browser()).newContext({ ignoreHTTPSErrors: true, bypassCSP: Boolean(origin), ...contextOptions });
   const page = await context.newPage();
   page.wire = wiretap(page);
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(error.message));
-  await page.addInitScript(earsScript({ tone, codecs, microphone }));
+  await page.addInitScript(earsScript({ tone, codecs, microphone, events }));
   if (origin) {
     // A real answer of that server, whatever it says: a made-up page would count as public address space, from which
     // Chromium refuses connections to loopback.
@@ -115,15 +115,24 @@ export const stats = (page) => page.evaluate(() => window.ears.stats());
 /** Starts to keep what arrives, for `hearsDigits`. */
 export const recordDigits = (page) => page.evaluate(() => window.ears.record());
 
-/**
- * Waits until exactly these digits were heard as dual tones since `recordDigits`. `asEvents`: they came as RFC 4733
- * events, which the browser itself turns into tones, sometimes with a break in the middle, so repeats do not count.
- */
-export async function hearsDigits(page, digits, { timeout = 8000, asEvents = false } = {}) {
+/** Waits until exactly these digits were heard as dual tones since `recordDigits`. */
+export async function hearsDigits(page, digits, timeout = 8000) {
   let last;
   await until(() => `the digits ${digits}, last heard "${last}"`, async () => {
     last = await page.evaluate(() => window.ears.digits());
-    if (asEvents) last = last.replace(/(.)\1+/g, '$1');
     return last === digits;
   }, timeout, 150);
+}
+
+/**
+ * Waits until exactly these digits arrived as RFC 4733 events (the page needs `events: true`); gives their durations in
+ * timestamp units.
+ */
+export async function receivesDigits(page, digits, timeout = 8000) {
+  let last = [];
+  await until(() => `the events ${digits}, last ${JSON.stringify(last)}`, async () => {
+    last = await page.evaluate(() => window.ears.eventDigits());
+    return last.map(({ digit }) => digit).join('') === digits;
+  }, timeout, 100);
+  return last.map(({ duration }) => duration);
 }

@@ -1,8 +1,9 @@
 // Runs in every page before anything else: an oscillator as the microphone and a frequency analyser on what arrives.
 // It works with any WebRTC code (JsSIP, SIP.js, the product's own page), because it only replaces getUserMedia and
-// watches RTCPeerConnection. Options come in `window.earsOptions`: { tone, codecs, microphone }.
+// watches RTCPeerConnection. Options come in `window.earsOptions`: { tone, codecs, microphone, events }; `events` also notes the
+// RFC 4733 packets that arrive (the browser's own playing of them loses some, so it cannot be the judge).
 (() => {
-  const options = { tone: 440, codecs: null, microphone: true, ...window.earsOptions };
+  const options = { tone: 440, codecs: null, microphone: true, events: false, ...window.earsOptions };
   const Native = window.RTCPeerConnection;
   const connections = [];
   let context;
@@ -41,6 +42,28 @@
     heard = { analyser, source, element, spectrum: new Float32Array(analyser.frequencyBinCount), wave: new Float32Array(analyser.fftSize) };
   }
 
+  /** Looks at each packet before the decoder: 4 bytes are an event; packets of one timestamp are one key press. */
+  function watchEvents(receiver) {
+    const seen = new Map();
+    window.ears.events = seen;
+    const look = new TransformStream({
+      transform(frame, out) {
+        const data = new Uint8Array(frame.data);
+        if (data.length === 4) {
+          const { rtpTimestamp } = frame.getMetadata();
+          const known = seen.get(rtpTimestamp) ?? { packets: 0, duration: 0, end: false };
+          seen.set(rtpTimestamp, {
+            digit: '0123456789*#ABCD'[data[0]], packets: known.packets + 1,
+            duration: Math.max(known.duration, (data[2] << 8) | data[3]), end: known.end || data[1] > 127,
+          });
+        }
+        out.enqueue(frame);
+      },
+    });
+    const { readable, writable } = receiver.createEncodedStreams();
+    readable.pipeThrough(look).pipeTo(writable).catch(() => {});
+  }
+
   function prefer(connection) {
     if (!options.codecs) return;
     const all = RTCRtpSender.getCapabilities('audio').codecs;
@@ -52,12 +75,23 @@
   }
 
   window.RTCPeerConnection = class extends Native {
-    constructor(...args) {
-      super(...args);
+    constructor(configuration, ...rest) {
+      super(options.events ? { ...configuration, encodedInsertableStreams: true } : configuration, ...rest);
       connections.push(this);
       this.addEventListener('track', (event) => {
+        if (event.track.kind === 'audio' && options.events) watchEvents(event.receiver);
         if (event.track.kind === 'audio') listen(event.streams[0] ?? new MediaStream([event.track]));
       });
+    }
+
+    addTrack(...args) {
+      const sender = super.addTrack(...args);
+      if (options.events) {
+        // Once a connection's frames can be looked at, those sent have to be carried across too.
+        const { readable, writable } = sender.createEncodedStreams();
+        readable.pipeTo(writable).catch(() => {});
+      }
+      return sender;
     }
 
     createOffer(...args) { prefer(this); return super.createOffer(...args); }
@@ -172,6 +206,9 @@
       }
       return found;
     },
+
+    /** The RFC 4733 digits that arrived and ended, with the longest duration of each in timestamp units. */
+    eventDigits: () => [...(window.ears.events ?? new Map()).values()].filter(({ end }) => end),
 
     /** What getStats says of the newest connection: codec, DTLS, packets, loss. */
     async stats() {
