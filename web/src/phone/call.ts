@@ -45,6 +45,8 @@ export interface CallOptions {
   microphone: Microphone;
   /** For an outgoing call: the stream it was placed with. */
   stream: MediaStream | null;
+  /** Whether the server can be told anything right now. */
+  isConnected: () => boolean;
 }
 
 /** How often statistics are read while the call is up. */
@@ -64,6 +66,8 @@ export class Call extends Emitter<CallEvents> {
 
   readonly #session: RTCSession;
   readonly #microphone: Microphone;
+  readonly #isConnected: () => boolean;
+  #isFarewellDue = false;
   #state: CallState;
   #number: string;
   #displayName: string | null;
@@ -93,6 +97,7 @@ export class Call extends Emitter<CallEvents> {
     this.#number = options.number;
     this.#displayName = options.displayName;
     this.#stream = options.stream;
+    this.#isConnected = options.isConnected;
     this.#state = options.direction === 'incoming' ? 'incoming' : 'calling';
     this.#unsubscribe = this.#microphone.on('replaced', () => void this.#microphoneReplaced());
     this.#listen();
@@ -147,8 +152,23 @@ export class Call extends Emitter<CallEvents> {
   /** Ends the call in whatever state it is: cancels, declines or hangs up. */
   hangup(): void {
     if (this.#state === 'ended') return;
+    if (!this.#isConnected()) {
+      // Over for the person at once; the server hears of it by `farewell`.
+      this.#isFarewellDue = true;
+      for (const receiver of this.#connection?.getReceivers() ?? []) receiver.track.enabled = false;
+      const cause = this.#state === 'incoming' ? 'Rejected' : this.#answeredAt === null ? 'Canceled' : 'Terminated';
+      this.#ended({ originator: 'local', cause, message: null });
+      return;
+    }
     // Declining is meant for the call, not for this phone: 603 stops the agent's other phones too (RFC 3261 21.6.2).
     this.#terminate(this.#state === 'incoming' ? { status_code: 603, reason_phrase: 'Decline' } : undefined);
+  }
+
+  /** Hung up while the connection was away: says goodbye to the server now that it is back. */
+  farewell(): void {
+    if (!this.#isFarewellDue) return;
+    this.#isFarewellDue = false;
+    this.#terminate();
   }
 
   /** Refuses an incoming call because this phone has no room for it; other phones may still ring. */

@@ -54,6 +54,7 @@ function phoneWithFakes() {
   const sessions: FakeSession[] = [];
   const targets: string[] = [];
   const microphone = new FakeMicrophone();
+  const connection = { isUp: true };
   let options: UserAgentOptions | null = null;
   const phone = new Phone({
     number: '1001',
@@ -74,7 +75,7 @@ function phoneWithFakes() {
           return session as never;
         },
         isRegistered: () => false,
-        isConnected: () => true,
+        isConnected: () => connection.isUp,
         on: (event, listener) => listeners.set(event, listener),
       };
     },
@@ -86,7 +87,7 @@ function phoneWithFakes() {
     emit('newRTCSession', { originator: 'remote', session });
     return session;
   };
-  return { phone, emit, ringIn, sessions, targets, microphone, options: () => options };
+  return { phone, emit, ringIn, sessions, targets, microphone, connection, options: () => options };
 }
 
 test('the phone is ready once registered, and lost when the connection goes', () => {
@@ -187,4 +188,20 @@ test('a caller who gives up while the microphone opens is not answered', async (
   assert.deepEqual(session.calls, []);
   assert.equal(microphone.borrowed, 0);
   assert.equal(phone.front, null);
+});
+
+test('a call hung up while the connection is away is over at once, and the server hears of it later', async () => {
+  const { phone, emit, sessions, connection, microphone } = phoneWithFakes();
+  const call = await phone.call('600');
+  sessions[0]?.emit('accepted');
+  connection.isUp = false;
+  emit('disconnected', { code: 1006 });
+  call.hangup();
+  assert.equal(call.view().endedReason?.words, 'You hung up');
+  assert.equal(microphone.borrowed, 0);
+  assert.deepEqual(sessions[0]?.calls, []);
+  connection.isUp = true;
+  emit('registered');
+  emit('registered');
+  assert.deepEqual(sessions[0]?.calls, ['terminate']);
 });

@@ -76,6 +76,8 @@ export class Phone extends Emitter<PhoneEvents> {
   #registerTries = 0;
   #registerTimer: ReturnType<typeof setTimeout> | null = null;
   #frontId: string | null = null;
+  /** Calls that ended while the server could not be told. */
+  #unfinished: Call[] = [];
 
   constructor(options: PhoneOptions) {
     super();
@@ -177,6 +179,7 @@ export class Phone extends Emitter<PhoneEvents> {
       this.#registerTries = 0;
       this.problemDetail = null;
       this.#enter('ready', null);
+      for (const call of this.#unfinished.splice(0)) call.farewell();
     });
     agent.on('registrationFailed', (event: { response: { status_code: number; reason_phrase: string } | null }) =>
       this.#registrationFailed(event.response),
@@ -228,12 +231,21 @@ export class Phone extends Emitter<PhoneEvents> {
   }
 
   #add(session: RTCSession, direction: 'incoming' | 'outgoing', number: string, displayName: string | null, stream: MediaStream | null): Call {
-    const call = new Call({ session, direction, number, displayName, microphone: this.microphone, stream });
+    const call = new Call({
+      session,
+      direction,
+      number,
+      displayName,
+      microphone: this.microphone,
+      stream,
+      isConnected: () => this.#userAgent.isConnected(),
+    });
     this.calls = [...this.calls, call];
     call.on('changed', () => this.emit('changed', undefined));
     call.on('ended', () => {
       this.calls = this.calls.filter((other) => other !== call);
       if (this.#frontId === call.id) this.#frontId = null;
+      if (!this.#userAgent.isConnected()) this.#unfinished.push(call);
       this.emit('ended', call);
       this.emit('changed', undefined);
     });

@@ -29,7 +29,10 @@ export interface CallConditions {
 }
 
 export interface Verdict {
+  /** Summary and figures in one line. */
   words: string;
+  /** The part that does not change from second to second. */
+  summary: string;
   isTwoWay: boolean;
   isHearing: boolean;
   isSending: boolean;
@@ -73,19 +76,17 @@ export function mediaSample(report: { values(): Iterable<unknown> }): MediaSampl
 
 /** Judges the time between two samples, a few seconds apart. */
 export function verdict(before: MediaSample, now: MediaSample, conditions: CallConditions): Verdict {
-  if (conditions.isOnHold) return { words: 'On hold', isTwoWay: false, isHearing: false, isSending: false };
-  if (!now.isConnected) {
-    return {
-      words: 'Connected, but audio cannot get through. A firewall may be blocking UDP',
-      isTwoWay: false,
-      isHearing: false,
-      isSending: false,
-    };
-  }
+  if (conditions.isOnHold) return silent('On hold');
+  if (!now.isConnected) return silent('Connected, but audio cannot get through. A firewall may be blocking UDP');
   const isHearing = now.packetsReceived > before.packetsReceived;
   const isSending = now.packetsSent > before.packetsSent;
   const summary = direction(before, now, conditions, isHearing, isSending);
-  return { words: [summary, ...figures(before, now)].join(', '), isTwoWay: isHearing && isSending, isHearing, isSending };
+  const words = [summary, ...figures(before, now)].join(', ');
+  return { words, summary, isTwoWay: isHearing && isSending, isHearing, isSending };
+}
+
+function silent(words: string): Verdict {
+  return { words, summary: words, isTwoWay: false, isHearing: false, isSending: false };
 }
 
 function direction(

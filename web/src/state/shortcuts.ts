@@ -22,7 +22,8 @@ export function handleKey(event: KeyboardEvent, phone: PhoneModel, showHelp: () 
   const { front, incoming } = phone;
 
   if (event.key === 'Escape') {
-    if (event.repeat) return false;
+    // In a field, Escape is for the field; the number is cleared only where no call could be meant.
+    if (event.repeat || (isTyping && (front || incoming))) return false;
     if (phone.pending) phone.dismissMicrophoneProblem();
     else if (incoming && !front) phone.hangup(incoming.id);
     else if (front) phone.hangup(front.id);
