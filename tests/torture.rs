@@ -109,7 +109,7 @@ fn broken_requests_are_answered_with_the_status_the_rfc_asks_for() {
 fn what_makes_each_message_bad_is_what_the_rfc_says() {
     use ParseErrorKind::{Malformed, MethodMismatch, Missing, Repeated, Truncated, Version};
     for (name, kind) in [
-        ("badinv01.dat", Malformed("parameter name")),
+        ("badinv01.dat", Malformed("Via")),
         ("clerr.dat", Truncated),
         ("ncl.dat", Malformed("Content-Length")),
         ("scalar02.dat", Malformed("CSeq")),

@@ -288,7 +288,8 @@ fn check_field(
     method: Option<&Method>,
 ) -> Result<(), ParseErrorKind> {
     match name {
-        "Via" => lex::walk_list(value, |cursor| Via::read(cursor).map(drop))?,
+        "Via" => lex::walk_list(value, |cursor| Via::read(cursor).map(drop))
+            .map_err(|_| ParseErrorKind::Malformed("Via"))?,
         "From" => check_party(value, "From")?,
         "To" => check_party(value, "To")?,
         "Call-ID" if !lex::is_call_id(value) => return Err(ParseErrorKind::Malformed("Call-ID")),
