@@ -12,13 +12,17 @@ let pbx;
 before(async () => { pbx = await (await Pbx.prepare()).start(); });
 after(() => pbx?.remove());
 
-const open = (library, options = {}) => Phone.open(library, {
-  url: `wss://localhost:${pbx.ports.wss}/ws`, origin: `https://localhost:${pbx.ports.wss}`, account: { user: 'web1', password: 'pwweb1' }, ...options,
-});
+async function open(t, library, options = {}) {
+  const phone = await Phone.open(library, {
+    url: `wss://localhost:${pbx.ports.wss}/ws`, origin: `https://localhost:${pbx.ports.wss}`, account: { user: 'web1', password: 'pwweb1' }, ...options,
+  });
+  t.after(() => phone.close());
+  return phone.register();
+}
 
 for (const library of libraries) {
-  test(`${library}: echo, hold, mute, digits, hang-up`, async () => {
-    const phone = await (await open(library, { tone: 700, events: true })).register();
+  test(`${library}: echo, hold, mute, digits, hang-up`, async (t) => {
+    const phone = await open(t, library, { tone: 700, events: true });
     await phone.talk('600');
     await hears(phone.page, 700);
     assert.ok(await margin(phone.page, 700, 440) > 30);
@@ -40,11 +44,10 @@ for (const library of libraries) {
     await receivesDigits(phone.page, '1590');
     assert.match(pbx.messages(), /609 read 1590/);
     await phone.ends();
-    await phone.close();
   });
 
-  test(`${library}: the PBX hears the browser; busy; early media; the PBX hangs up; incoming`, async () => {
-    const phone = await (await open(library, { tone: 900, codecs: ['PCMU'] })).register();
+  test(`${library}: the PBX hears the browser; busy; early media; the PBX hangs up; incoming`, async (t) => {
+    const phone = await open(t, library, { tone: 900, codecs: ['PCMU'] });
     await phone.talk('620');
     await hears(phone.page, 440);
     assert.equal((await stats(phone.page)).receives, 'audio/PCMU');
@@ -67,6 +70,5 @@ for (const library of libraries) {
     await phone.answer();
     await hears(phone.page, 440);
     await phone.hangup();
-    await phone.close();
   });
 }

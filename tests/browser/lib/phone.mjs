@@ -78,6 +78,6 @@ export class Phone {
 
   async close() {
     await this.#do('stop').catch(() => {});
-    await this.page.context().close();
+    await this.page.context().close().catch(() => {});
   }
 }

@@ -126,7 +126,7 @@ export class RawPhone {
 
   register(options = {}) { return this.ask('REGISTER', 'sip:ringfence', { ...options, headers: { Expires: 300, ...options.headers } }); }
 
-  invite(number, sdp, options = {}) { return this.ask('INVITE', `sip:${encodeURIComponent(number).replaceAll('*', '*')}@ringfence`, { ...options, body: sdp }); }
+  invite(number, sdp, options = {}) { return this.ask('INVITE', `sip:${number}@ringfence`, { ...options, body: sdp }); }
 
   end() { this.socket.end(); }
 }

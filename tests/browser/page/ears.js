@@ -6,6 +6,7 @@
   const options = { tone: 440, codecs: null, microphone: true, events: false, ...window.earsOptions };
   const Native = window.RTCPeerConnection;
   const connections = [];
+  const watched = new WeakSet();
   let context;
   let oscillator;
   let heard; // { analyser, fine, source } of the newest remote track
@@ -44,6 +45,8 @@
 
   /** Looks at each packet before the decoder: 4 bytes are an event; packets of one timestamp are one key press. */
   function watchEvents(receiver) {
+    if (watched.has(receiver)) return; // a call that is resumed brings its track again
+    watched.add(receiver);
     const seen = new Map();
     window.ears.events = seen;
     const look = new TransformStream({
