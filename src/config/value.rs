@@ -211,7 +211,9 @@ pub struct BuiltIn<'a> {
     pub number: &'a str,
     /// A stable word.
     pub kind: &'static str,
-    /// What happens.
+    /// Two or three words.
+    pub title: &'static str,
+    /// What happens, in a sentence.
     pub words: &'static str,
 }
 
@@ -219,15 +221,22 @@ impl Numbers {
     /// All of them, in the order they are shown.
     #[must_use]
     pub fn list(&self) -> [BuiltIn<'_>; 4] {
+        let built_in = |number, kind, title, words| BuiltIn { number, kind, title, words };
         [
-            BuiltIn { number: &self.echo, kind: "echo", words: "Echo test: hear yourself" },
-            BuiltIn { number: &self.tone, kind: "tone", words: "A tone, then music" },
-            BuiltIn {
-                number: &self.other_phone,
-                kind: "other_phone",
-                words: "Rings your other phone",
-            },
-            BuiltIn { number: &self.read_back, kind: "read_back", words: "Reads back your keys" },
+            built_in(&self.echo, "echo", "Echo test", "You hear yourself."),
+            built_in(&self.tone, "tone", "Tone and music", "You hear a tone, then music."),
+            built_in(
+                &self.other_phone,
+                "other_phone",
+                "Your other phone",
+                "Rings your phone in another tab or browser.",
+            ),
+            built_in(
+                &self.read_back,
+                "read_back",
+                "Read back keys",
+                "Plays each key you press back to you.",
+            ),
         ]
     }
 }

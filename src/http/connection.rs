@@ -1,0 +1,63 @@
+//! One connection: HTTP/1.1 with bounds on time and size, whatever it runs over.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tower::ServiceExt;
+
+use super::door::ListenerKind;
+use super::router::{Peer, router};
+use super::services::Services;
+use crate::base::limit;
+
+/// The HTTP server without its sockets; clones share everything.
+#[derive(Clone)]
+pub struct Http {
+    router: Router,
+    builder: http1::Builder,
+}
+
+impl Http {
+    /// Builds the table of URLs over the services.
+    #[must_use]
+    pub fn new(services: Arc<Services>) -> Self {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(limit::HTTP_HEAD_TIMEOUT)
+            .max_header_size(limit::HTTP_HEAD_BYTES_MAX)
+            .max_headers(limit::HTTP_HEADERS_MAX)
+            .max_buf_size(HTTP_BUFFER_BYTES)
+            .half_close(false);
+        Self { router: router(services), builder }
+    }
+
+    /// Serves one accepted connection until it closes or becomes a phone's socket. Drop the
+    /// future to close it at once.
+    pub async fn serve_connection<I>(&self, io: I, listener: ListenerKind, remote: SocketAddr)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let peer = Peer { remote, listener };
+        let service = self.router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let service = TowerToHyperService::new(service);
+        let connection = self.builder.serve_connection(TokioIo::new(io), service).with_upgrades();
+        if let Err(error) = connection.await {
+            // Peers break connections all the time; who looks for one finds it here.
+            tracing::debug!(%remote, %error, "http connection ended");
+        }
+    }
+}
+
+/// Room for one request's head; bodies are read in pieces.
+const HTTP_BUFFER_BYTES: usize = limit::HTTP_HEAD_BYTES_MAX + 4 * 1024;
