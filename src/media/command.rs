@@ -230,4 +230,8 @@ pub struct LegCounts {
     pub replayed: u64,
     /// Last interarrival jitter, RTP units (RFC 3550 §6.4.1).
     pub jitter: u32,
+    /// Packets the peer says were lost on the way to it.
+    pub lost_by_peer: u32,
+    /// Last round trip the peer's reports complete.
+    pub round_trip: Option<Duration>,
 }

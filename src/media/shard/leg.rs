@@ -326,8 +326,7 @@ impl Leg {
 
     /// Final counts.
     pub(super) fn final_counts(&self) -> LegCounts {
-        let reception = self.reports.reception();
-        LegCounts { lost: reception.lost, jitter: reception.jitter, ..self.counts }
+        self.reports.complete(self.counts)
     }
 }
 

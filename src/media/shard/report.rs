@@ -1,33 +1,32 @@
 //! RTCP of a leg: what was received and sent, told and heard every few seconds (RFC 3550 §6).
+//!
+//! The peer's reports give loss and round trip for the call's record and change nothing else: a
+//! BYE, forged or not, ends no call (SECURITY M-04), and feedback is not answered (M-10).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::leg::Leg;
+use super::counter::Counter;
+use super::leg::{Leg, Sending};
 use super::outbox::Outbox;
+use super::packet_buf::PacketBuf;
 use crate::base::limit;
+use crate::media::command::LegCounts;
+use crate::media::rtp::rtcp::{Reported, SenderInfo, ntp_middle, ntp_since, read, write_report};
 use crate::media::rtp::{ReceptionStats, RtpHeader};
 
-/// Reception statistics and the schedule of reports.
+/// Reception statistics, what the peer says of ours, and the schedule of reports.
 #[derive(Default)]
 pub(super) struct Reports {
     next: Option<Instant>,
     /// State of the jitter's generator; no secret.
     seed: u32,
-    source: Option<Source>,
-    /// Lost packets of sources before the current one.
-    lost_before: u64,
-}
-
-struct Source {
-    ssrc: u32,
+    /// The peer's source, once heard.
+    ssrc: Option<u32>,
     stats: ReceptionStats,
-}
-
-/// Losses and jitter over the life of a leg.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Reception {
-    pub lost: u64,
-    pub jitter: u32,
+    /// Packets sent when the last report went out.
+    reported_packets: u32,
+    round_trip: Option<Duration>,
+    lost_by_peer: u32,
 }
 
 impl Reports {
@@ -53,31 +52,84 @@ impl Reports {
 
     /// Counts an authentic packet.
     pub(super) fn on_rtp(&mut self, now: Instant, header: &RtpHeader, clock_rate: u32) {
-        if self.source.as_ref().is_none_or(|source| source.ssrc != header.ssrc) {
-            self.lost_before = self.reception().lost;
-            self.source = Some(Source { ssrc: header.ssrc, stats: ReceptionStats::default() });
+        if self.ssrc != Some(header.ssrc) {
+            if self.ssrc.replace(header.ssrc).is_some() {
+                self.stats.begin_source();
+            }
         }
-        if let Some(source) = &mut self.source {
-            source.stats.on_rtp(now, header.sequence_number, header.timestamp, clock_rate);
-        }
+        self.stats.on_rtp(now, header.sequence_number, header.timestamp, clock_rate);
     }
 
-    /// Reads the peer's reports.
-    pub(super) fn on_rtcp(&mut self, _now: Instant, _started: Instant, _own: u32, _packet: &[u8]) {}
-
-    pub(super) fn reception(&self) -> Reception {
-        match &self.source {
-            Some(Source { stats, .. }) => {
-                Reception { lost: self.lost_before + stats.lost(), jitter: stats.jitter() }
+    /// Reads the peer's compound; `own` is the source it may report on.
+    pub(super) fn on_rtcp(&mut self, now: Instant, started: Instant, own: u32, compound: &[u8]) {
+        read(compound, |reported| match reported {
+            Reported::Sender { ssrc, info } => {
+                if self.ssrc == Some(ssrc) {
+                    self.stats.on_sender_report(now, ntp_middle(info.ntp));
+                }
             }
-            None => Reception { lost: self.lost_before, jitter: 0 },
+            Reported::Reception(block) => {
+                if block.ssrc == own {
+                    self.lost_by_peer = block.total_lost;
+                    let middle = ntp_middle(ntp_since(started, now));
+                    self.round_trip = block.round_trip(middle).or(self.round_trip);
+                }
+            }
+            Reported::Goodbye { .. } => {}
+        });
+    }
+
+    /// The leg's counts, completed by what is known here.
+    pub(super) fn complete(&self, counts: LegCounts) -> LegCounts {
+        LegCounts {
+            lost: self.stats.lost(),
+            jitter: self.stats.jitter(),
+            lost_by_peer: self.lost_by_peer,
+            round_trip: self.round_trip,
+            ..counts
         }
     }
 }
 
 impl Leg {
     /// Sends a report if it can, and plans the next one.
-    pub(super) fn send_report(&mut self, now: Instant, _started: Instant, _outbox: &mut Outbox) {
+    pub(super) fn send_report(&mut self, now: Instant, started: Instant, outbox: &mut Outbox) {
         self.reports.schedule(now);
+        let Some((socket, destination)) = self.rtcp_way() else { return };
+        if matches!(self.sending, Sending::Nothing) {
+            return;
+        }
+        let Some(mut packet) = outbox.take_packet() else { return };
+        if self.write_report(now, started, &mut packet).is_some() {
+            outbox.counters.add(Counter::SentRtcp);
+            outbox.transmit(socket, destination, packet);
+        } else {
+            outbox.recycle(packet);
+        }
+    }
+
+    fn write_report(
+        &mut self,
+        now: Instant,
+        started: Instant,
+        packet: &mut PacketBuf,
+    ) -> Option<()> {
+        let (packets, octets) = self.stream.sent();
+        let is_sender = packets != self.reports.reported_packets;
+        self.reports.reported_packets = packets;
+        let sender = self.format.filter(|_| is_sender).map(|format| SenderInfo {
+            ntp: ntp_since(started, now),
+            rtp_timestamp: self.stream.timestamp_at(now, format.codec.clock_rate()),
+            packets,
+            octets,
+        });
+        let block = self.reports.ssrc.and_then(|ssrc| self.reports.stats.report(now, ssrc));
+        let area = packet.receive_area();
+        let len = write_report(area, self.stream.ssrc(), CNAME, sender, block)?;
+        packet.set_received(len);
+        self.sending.seal_rtcp(packet).ok()
     }
 }
+
+/// The same for every leg: it tells nothing about the server or the call (RFC 7022 §3).
+const CNAME: &str = "ringfence";

@@ -187,6 +187,7 @@ impl Shard {
         let Some(leg) = self.table.leg_mut(slot) else { return };
         leg.destination = Some(source);
         let Some(browser) = leg.browser_mut() else { return };
+        browser.validated_at = Some(now);
         let _none = browser.add_address(source);
         browser.handshake = Handshake::Running { deadline: now };
         self.table.set_address(source, slot);

@@ -178,9 +178,12 @@ impl OutboundStream {
     }
 
     /// The stream's timestamp at `now`: what was sent last, and the time since; at least one
-    /// frame, so that two frames never share one.
-    pub(super) fn timestamp_at(&self, now: Instant, clock: u32) -> u32 {
-        let Some(last_at) = self.last_at else { return self.last_timestamp };
+    /// frame, so that two frames never share one. The first call starts the clock.
+    pub(super) fn timestamp_at(&mut self, now: Instant, clock: u32) -> u32 {
+        let Some(last_at) = self.last_at else {
+            self.last_at = Some(now);
+            return self.last_timestamp;
+        };
         let elapsed = now.saturating_duration_since(last_at).as_micros();
         let units = u64::try_from(elapsed).unwrap_or_default() * u64::from(clock) / 1_000_000;
         let units = u32::try_from(units & u64::from(u32::MAX)).unwrap_or_default();
