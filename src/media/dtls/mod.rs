@@ -12,4 +12,6 @@ pub use identity::{DtlsIdentity, IdentityError};
 pub use peer::{DtlsFailure, DtlsOutput, DtlsPeer};
 
 #[cfg(test)]
+mod interop;
+#[cfg(test)]
 mod tests;

@@ -206,8 +206,7 @@ impl DtlsPeer {
             dimpl::Output::Connected => self.on_connected(),
             dimpl::Output::KeyingMaterial(material, profile) => self.on_keys(&material, profile),
             dimpl::Output::CloseNotify => self.on_close(),
-            dimpl::Output::ApplicationData(_) => None,
-            // `dimpl` may grow outputs; what they mean is then decided here.
+            // Application data means nothing to us; `dimpl` may also grow outputs.
             _ => None,
         }
     }

@@ -114,6 +114,8 @@ struct Flying {
     bytes: Vec<u8>,
 }
 
+type Bend = dyn FnMut(usize, bool, Vec<u8>) -> Vec<Vec<u8>>;
+
 /// Both sides and the path between them.
 struct Path {
     now: Instant,
@@ -122,7 +124,7 @@ struct Path {
     flying: VecDeque<Flying>,
     sent: usize,
     /// Given the number of a datagram and whether it goes to us: what arrives of it, in order.
-    bend: Box<dyn FnMut(usize, bool, Vec<u8>) -> Vec<Vec<u8>>>,
+    bend: Box<Bend>,
 }
 
 impl Path {
