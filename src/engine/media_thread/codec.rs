@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_direction_lives_from_its_first_frame_until_it_is_idle_or_closed() {
-        let (mut now, mut transcoders) = (Instant::now(), Transcoders::new());
+        let (mut now, mut transcoders) = (Clock::system().now(), Transcoders::new());
         let mut frames = Vec::new();
         for sequence_number in 0..10 {
             transcoders.handle(now, &job(CodecWork::Frame, sequence_number), &mut |frame| {

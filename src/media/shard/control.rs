@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::browser::Browser;
 use super::leg::{Leg, Sending, Transport};
+use super::machine::Shard;
 use super::message::{CodecJob, CodecKey, CodecPayload, CodecWork, HandshakeRequest};
 use super::player::{Hears, Player};
-use super::shard::Shard;
 use super::trunk::Trunk;
 use crate::base::MediaId;
 use crate::media::command::{

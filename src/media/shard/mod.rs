@@ -15,6 +15,7 @@ mod control;
 mod counter;
 mod keys;
 mod leg;
+mod machine;
 mod message;
 mod outbox;
 mod packet_buf;
@@ -23,7 +24,6 @@ mod rate;
 mod receive;
 mod relay;
 mod report;
-mod shard;
 mod stream;
 mod table;
 mod timeout;
@@ -33,9 +33,9 @@ mod trunk;
 mod tests;
 
 pub use counter::{Counter, Counters};
+pub use machine::{Shard, ShardConfig};
 pub use message::{
     CODEC_PAYLOAD_MAX, CodecFrame, CodecJob, CodecKey, CodecPayload, CodecWork, HandshakeOutcome,
     HandshakeReport, HandshakeRequest, HandshakeTerms, LegKey, Output, Socket, Verdict,
 };
 pub use packet_buf::PacketBuf;
-pub use shard::{Shard, ShardConfig};

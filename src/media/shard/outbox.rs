@@ -14,6 +14,7 @@ use crate::media::command::Event;
 pub(super) struct Outbox {
     outputs: VecDeque<Output>,
     jobs: VecDeque<CodecJob>,
+    #[expect(clippy::vec_box, reason = "a buffer travels by its box; moving it would copy it")]
     free: Vec<Box<PacketBuf>>,
     lent: usize,
     pub counters: Counters,

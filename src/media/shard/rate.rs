@@ -31,10 +31,11 @@ const BURST: Duration =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Clock;
 
     #[test]
     fn m20_a_burst_passes_and_a_flood_is_cut_to_the_rate() {
-        let (start, mut rate) = (Instant::now(), RateLimit::default());
+        let (start, mut rate) = (Clock::system().now(), RateLimit::default());
         let burst = (0..10_000).filter(|_| rate.take(start)).count() as u64;
         assert_eq!(burst, limit::LEG_BURST_MAX + 1);
         let flood = (1..=200_000_u64)

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::counter::Counter;
 use super::leg::Leg;
+use super::machine::Shard;
 use super::message::{CodecJob, CodecKey, CodecPayload, CodecWork, Verdict};
 use super::outbox::Outbox;
 use super::packet_buf::PacketBuf;
-use super::shard::Shard;
 use super::stream::Numbers;
 use crate::media::command::Event;
 use crate::media::dtmf::KeyPress;

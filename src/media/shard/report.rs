@@ -52,10 +52,9 @@ impl Reports {
 
     /// Counts an authentic packet.
     pub(super) fn on_rtp(&mut self, now: Instant, header: &RtpHeader, clock_rate: u32) {
-        if self.ssrc != Some(header.ssrc) {
-            if self.ssrc.replace(header.ssrc).is_some() {
-                self.stats.begin_source();
-            }
+        let is_another = self.ssrc.replace(header.ssrc).is_some_and(|ssrc| ssrc != header.ssrc);
+        if is_another {
+            self.stats.begin_source();
         }
         self.stats.on_rtp(now, header.sequence_number, header.timestamp, clock_rate);
     }

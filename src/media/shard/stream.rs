@@ -260,6 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::Clock;
 
     const CLOCK: u32 = 8000;
 
@@ -281,7 +282,7 @@ mod tests {
 
     #[test]
     fn loss_and_reordering_of_the_source_stay_visible() {
-        let (now, mut stream) = (Instant::now(), stream());
+        let (now, mut stream) = (Clock::system().now(), stream());
         let mut send = |seq: u16| stream.relay(now, &packet(1, seq, u32::from(seq) * 160), CLOCK);
         let first = send(65534).unwrap();
         assert!(first.marker);
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn another_source_continues_the_numbers_and_the_time() {
-        let (now, mut stream) = (Instant::now(), stream());
+        let (now, mut stream) = (Clock::system().now(), stream());
         let a = stream.relay(now, &packet(1, 100, 5_000), CLOCK).unwrap();
         let later = now + Duration::from_secs(2);
         let b = stream.relay(later, &packet(2, 9, 77), CLOCK).unwrap();
@@ -310,7 +311,7 @@ mod tests {
 
     #[test]
     fn skipped_packets_leave_no_gap_and_inserted_ones_make_room() {
-        let (now, mut stream) = (Instant::now(), stream());
+        let (now, mut stream) = (Clock::system().now(), stream());
         let a = stream.relay(now, &packet(1, 10, 0), CLOCK).unwrap();
         stream.skip(1, 11);
         stream.skip(1, 12);
@@ -323,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_source_that_restarts_under_its_ssrc_is_followed() {
-        let (now, mut stream) = (Instant::now(), stream());
+        let (now, mut stream) = (Clock::system().now(), stream());
         let a = stream.relay(now, &packet(1, 1000, 0), CLOCK).unwrap();
         for seq in 100..103 {
             assert_eq!(stream.relay(now, &packet(1, seq, 0), CLOCK), None);
@@ -340,7 +341,7 @@ mod tests {
         fn no_sequence_number_is_ever_used_twice(
             steps in proptest::collection::vec((0_u8..6, 0_u32..3, any::<u16>(), 0_u16..80), 1..400)
         ) {
-            let (now, mut stream) = (Instant::now(), stream());
+            let (now, mut stream) = (Clock::system().now(), stream());
             let mut used = std::collections::HashSet::new();
             let (mut at, mut highest) = (0_u16, stream.highest);
             for (kind, ssrc, jump, back) in steps {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::browser::Handshake;
 use super::leg::{FRAMES_PER_SECOND, Leg, Transport, is_due};
-use super::shard::Shard;
+use super::machine::Shard;
 use crate::media::command::{Event, Failure};
 
 impl Shard {

@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
 use super::*;
-use crate::base::MediaId;
+use crate::base::{Clock, MediaId};
 use crate::media::command::{
     BrowserRemote, Command, DtlsRole, Event, Failure, IceCredentials, LegCounts, Prompt,
     TrunkRemote,
@@ -91,7 +91,7 @@ fn browser_remote(name: &str) -> BrowserRemote {
 
 impl World {
     fn new() -> Self {
-        let now = Instant::now();
+        let now = Clock::system().now();
         let config = ShardConfig { prompts: Arc::clone(&PROMPTS), started: now };
         Self {
             shard: Shard::new(config),
