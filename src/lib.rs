@@ -1,1 +1,32 @@
+//! Ringfence: the secure edge and control room in front of a call centre's PBX.
+//!
+//! Browser softphones connect over WSS with a short-lived token; Ringfence terminates their
+//! DTLS-SRTP and bridges every call by SIP over TLS to the PBX, with credentials that no browser
+//! ever sees. `ARCHITECTURE.md` walks through the tree.
+//!
+//! The modules are layers: each imports only from those above it.
 
+// Words and formats: pure, no socket, clock, task or lock.
+pub mod base;
+pub mod config;
+pub mod telemetry;
+
+pub mod sip;
+pub mod media;
+pub mod sdp;
+pub mod call;
+
+// Services: they know the database, not the network.
+pub mod store;
+pub mod vault;
+pub mod access;
+
+// Shells: they own sockets, tasks and threads.
+pub mod net;
+pub mod engine;
+
+// Edges.
+// pub mod cli;
+pub mod http;
+pub mod run;
+pub mod server;

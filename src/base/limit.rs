@@ -265,3 +265,28 @@ pub const STUN_ERROR_EVERY: Duration = Duration::from_secs(1);
 
 /// Most REGISTERs of one phone in a minute; more get 503. SIP.js loops when an answer displeases it.
 pub const REGISTERS_PER_MINUTE_MAX: u32 = 30;
+
+/// Most HTTP connections at once; more wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 60_000;
+
+/// How long a client's TLS handshake may take (SECURITY D-04).
+pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Socket pairs towards PBXs per media worker: two legs whose PBX uses one address need two.
+pub const TRUNK_SOCKETS_PER_WORKER: u8 = 2;
+
+/// How long one scrape of the metrics page may take.
+pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most callees of one forked call that are followed: early dialogs, and answers whose ACK is
+/// remembered. Further ones ring unheard and get a fresh ACK and BYE for each copy.
+pub const FORKS_MAX: usize = 8;
+
+/// Most parts of a multipart body looked through for SDP.
+pub const BODY_PARTS_MAX: usize = 16;
+
+/// How often our re-INVITE may cross the peer's before the engine is told.
+pub const GLARES_MAX: u8 = 4;
+
+/// Most challenges answered for one request: a proxy's and a server's, each once more when stale.
+pub const CHALLENGES_MAX: usize = 4;

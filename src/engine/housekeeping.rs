@@ -1,0 +1,67 @@
+//! What must happen now and then: notes of link states, gauges, ends of sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time::interval;
+
+use super::{Engine, LinkState};
+use crate::store::TrunkId;
+
+/// How often gauges are refreshed.
+const GAUGES_EVERY: Duration = Duration::from_secs(5);
+
+/// How often endings of sessions that another process noted are read, so that `ringfence user` and
+/// other nodes end them here too.
+const ENDINGS_EVERY: Duration = Duration::from_secs(2);
+
+/// The engine's slow work.
+pub struct Housekeeping;
+
+impl Housekeeping {
+    /// Starts it. Ends when the engine is gone.
+    pub fn spawn(
+        engine: Arc<Engine>,
+        mut states: mpsc::Receiver<(TrunkId, LinkState)>,
+    ) -> tokio::task::JoinHandle<()> {
+        let mut revoked = engine.parts.access.revocations().subscribe();
+        tokio::spawn(async move {
+            let mut gauges = interval(GAUGES_EVERY);
+            let mut endings = interval(ENDINGS_EVERY);
+            loop {
+                tokio::select! {
+                    Some((trunk, state)) = states.recv() => note(&engine, trunk, &state).await,
+                    session = revoked.recv() => match session {
+                        Ok(ended) => engine.revoke(ended.session_id),
+                        Err(RecvError::Lagged(_)) => engine.revoke_ended(),
+                        Err(RecvError::Closed) => return,
+                    },
+                    _ = endings.tick() => {
+                        if let Err(error) = engine.parts.access.follow_endings().await {
+                            tracing::error!(%error, "cannot read the endings of sessions");
+                        }
+                    }
+                    _ = gauges.tick() => {
+                        let calls = engine.directory.call_count();
+                        let phones = engine.directory.phone_count();
+                        let room = engine.phones.available_permits();
+                        let sockets = engine.config().limits.phones.saturating_sub(room);
+                        engine.metrics.present(calls, phones, sockets);
+                    }
+                }
+            }
+        })
+    }
+}
+
+async fn note(engine: &Engine, trunk: TrunkId, state: &LinkState) {
+    if let Some(row) = engine.trunk_rows().iter().find(|row| row.id == trunk) {
+        engine.metrics.trunk(&row.name, state.is_up());
+    }
+    let noted = engine.parts.trunk_book.note_state(trunk, state.as_str(), state.detail()).await;
+    if let Err(error) = noted {
+        tracing::error!(%error, "cannot note the state of a trunk");
+    }
+}

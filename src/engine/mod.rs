@@ -1,0 +1,283 @@
+//! The shells around the machines: tasks and threads that own sockets, and the directory through
+//! which they find each other.
+//!
+//! A phone's socket, a PBX's link and a call are each one task with one bounded queue; a media
+//! worker is one thread. The engine itself only holds what all of them share.
+
+mod call_task;
+mod dial;
+mod directory;
+mod housekeeping;
+mod leg;
+mod link;
+pub mod media_thread;
+mod metrics;
+mod phone;
+mod random;
+mod registrar;
+mod routing;
+mod sip_stream;
+mod trunk_link;
+mod trunk_listener;
+mod trunk_test;
+mod trunks;
+mod user_agents;
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+pub use housekeeping::Housekeeping;
+pub use leg::TrunkProfile;
+pub use trunk_listener::listen as listen_for_trunks;
+pub use trunk_test::{TrunkReport, test_trunk};
+pub use trunks::{LinkState, TrunkEntry, Trunks};
+
+use crate::access::Access;
+use crate::base::{Cause, Clock, limit};
+use crate::config::{self, Config};
+use crate::http::{PhoneDoor, PhoneInfo, PhoneSocket};
+use crate::media::format::Codec;
+use crate::sdp::trunk::TrunkMedia;
+use crate::sip::uri::Host;
+use crate::store::{Store, TrunkId, TrunkRow};
+use crate::vault::{TrunkBook, Vault};
+use directory::Directory;
+use link::LinkMessage;
+use media_thread::MediaWorkers;
+use metrics::EngineMetrics;
+use registrar::Registrar;
+
+/// What the engine is built from.
+pub struct EngineParts {
+    /// The checked configuration.
+    pub config: Arc<Config>,
+    /// Time.
+    pub clock: Clock,
+    /// The database.
+    pub store: Store,
+    /// Tokens.
+    pub access: Arc<Access>,
+    /// PBX credentials.
+    pub trunk_book: TrunkBook,
+    /// The nonce key of digest challenges.
+    pub vault: Arc<Vault>,
+    /// Media threads.
+    pub workers: MediaWorkers,
+    /// SHA-256 of the DTLS certificate.
+    pub fingerprint: [u8; 32],
+    /// The PBXs, configured and stored.
+    pub trunk_rows: Vec<Arc<TrunkRow>>,
+    /// `host[:port]` of the SIP listener, for Contact towards PBXs.
+    pub sip_address: Option<(Host, u16)>,
+    /// The name phones know us by.
+    pub sip_host: Host,
+}
+
+/// The engine.
+pub struct Engine {
+    parts: EngineParts,
+    directory: Directory,
+    registrar: Registrar,
+    metrics: EngineMetrics,
+    trunks: OnceLock<Trunks>,
+    calls: Arc<Semaphore>,
+    phones: Arc<Semaphore>,
+    link_states: mpsc::Sender<(TrunkId, LinkState)>,
+}
+
+/// The right to run one more call; given back when dropped.
+#[derive(Debug)]
+pub struct CallRoom(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+/// The right to keep one more phone; given back when dropped.
+#[derive(Debug)]
+pub struct PhoneRoom(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+impl Engine {
+    /// Builds the engine and starts its PBX links and housekeeping.
+    ///
+    /// # Errors
+    /// A trunk's certificate authority is not usable.
+    pub fn start(
+        parts: EngineParts,
+    ) -> Result<(Arc<Self>, Vec<tokio::task::JoinHandle<()>>), crate::net::tls::TlsError> {
+        let limits = parts.config.limits;
+        let (link_states, states_inbox) = mpsc::channel(limit::LINK_QUEUE_MAX);
+        let engine = Arc::new(Self {
+            directory: Directory::default(),
+            registrar: Registrar::new(parts.access.clone()),
+            metrics: EngineMetrics::new(),
+            trunks: OnceLock::new(),
+            calls: Arc::new(Semaphore::new(limits.calls.min(limit::CALLS_MAX))),
+            phones: Arc::new(Semaphore::new(limits.phones)),
+            link_states,
+            parts,
+        });
+        let mut entries = Vec::new();
+        let mut mailboxes = Vec::new();
+        for row in engine.trunk_rows() {
+            let (door, mailbox) = mpsc::channel(limit::LINK_QUEUE_MAX);
+            entries.push(trunk_entry(row, door));
+            mailboxes.push(mailbox);
+        }
+        let _ = engine.trunks.set(Trunks::new(entries.clone()));
+        let mut tasks = vec![Housekeeping::spawn(engine.clone(), states_inbox)];
+        for ((row, entry), mailbox) in engine.trunk_rows().iter().zip(entries).zip(mailboxes) {
+            let task = trunk_link::TrunkLink::spawn(engine.clone(), row.clone(), entry, mailbox)?;
+            tasks.push(task);
+        }
+        Ok((engine, tasks))
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.parts.config
+    }
+
+    /// Time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.parts.clock
+    }
+
+    /// The PBXs.
+    #[must_use]
+    pub fn trunks(&self) -> &Trunks {
+        static NONE: OnceLock<Trunks> = OnceLock::new();
+        self.trunks.get().unwrap_or_else(|| NONE.get_or_init(Trunks::default))
+    }
+
+    /// Ends every call, waits for its goodbyes to be sent, and closes links and phones.
+    pub async fn stop(&self) {
+        self.directory.stop_calls(Cause::Stopping);
+        let deadline = self.clock().now() + limit::STOP_TIMEOUT;
+        while self.directory.call_count() > 0 && self.clock().now() < deadline {
+            tokio::time::sleep(limit::STOP_POLL).await;
+        }
+        self.directory.close_sockets(1012, "the server is restarting");
+        for trunk in self.trunks().iter() {
+            let reason = "the server is stopping";
+            let _ = trunk.door.try_send(LinkMessage::Close { code: 1012, reason });
+        }
+    }
+
+    /// Closes every socket of a session with 4401.
+    pub fn revoke(&self, session: crate::access::SessionId) {
+        self.directory.revoke(session);
+    }
+
+    /// Closes the sockets of every session that has ended, when the notes of single endings were
+    /// too many to read.
+    fn revoke_ended(&self) {
+        for session in self.directory.sessions() {
+            if self.parts.access.revocations().is_ended(session) {
+                self.directory.revoke(session);
+            }
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn workers(&self) -> &MediaWorkers {
+        &self.parts.workers
+    }
+
+    fn fingerprint(&self) -> [u8; 32] {
+        self.parts.fingerprint
+    }
+
+    fn sip_host(&self) -> &Host {
+        &self.parts.sip_host
+    }
+
+    fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    fn metrics(&self) -> &EngineMetrics {
+        &self.metrics
+    }
+
+    fn trunk_rows(&self) -> &[Arc<TrunkRow>] {
+        &self.parts.trunk_rows
+    }
+
+    /// Room for one more call, or none.
+    fn call_room(&self) -> Option<CallRoom> {
+        self.calls.clone().try_acquire_owned().ok().map(CallRoom)
+    }
+
+    /// Whether an agent has this number, connected or not.
+    async fn agent_exists(&self, number: &str) -> bool {
+        match self.parts.store.users().by_number(number).await {
+            Ok(found) => found.is_some(),
+            Err(error) => {
+                tracing::error!(%error, "cannot look up a number");
+                false
+            }
+        }
+    }
+
+    /// Notes how a link stands, for `trunk list` and `/metrics`.
+    fn link_changed(&self, trunk: TrunkId, state: LinkState) {
+        // A full queue loses a note that a later one replaces.
+        let _ = self.link_states.try_send((trunk, state));
+    }
+}
+
+fn trunk_entry(row: &TrunkRow, door: link::LinkDoor) -> TrunkEntry {
+    let domain = row.domain.as_deref().unwrap_or(&row.uri.host);
+    TrunkEntry {
+        name: row.name.as_str().into(),
+        domain: host_of(domain),
+        port: row.domain.is_none().then_some(row.uri.port),
+        profile: TrunkProfile {
+            media: match row.media {
+                config::TrunkMedia::Srtp => TrunkMedia::Srtp,
+                config::TrunkMedia::Rtp => TrunkMedia::Rtp,
+            },
+            codecs: row.codecs.iter().map(|codec| codec_of(*codec)).collect(),
+        },
+        door,
+        state: Arc::new(arc_swap::ArcSwap::from_pointee(LinkState::Connecting)),
+        peer_ip: Arc::default(),
+    }
+}
+
+/// The SIP host of a configured name or address; the configuration has checked it.
+pub(crate) fn host_of(name: &str) -> Host {
+    match name.parse::<IpAddr>() {
+        Ok(address) => Host::from(address),
+        Err(_) => Host::Name(name.to_owned()),
+    }
+}
+
+fn codec_of(name: config::CodecName) -> Codec {
+    match name {
+        config::CodecName::Opus => Codec::Opus,
+        config::CodecName::Pcmu => Codec::Pcmu,
+        config::CodecName::Pcma => Codec::Pcma,
+    }
+}
+
+/// The engine as the HTTP edge sees it.
+pub struct Phones(pub Arc<Engine>);
+
+impl PhoneDoor for Phones {
+    fn has_room(&self) -> bool {
+        self.0.phones.available_permits() > 0
+    }
+
+    fn phone_connected(&self, socket: PhoneSocket, info: PhoneInfo) {
+        // Without room the socket is dropped; `has_room` refused it before the upgrade unless
+        // others raced for the last place.
+        if let Ok(permit) = self.0.phones.clone().try_acquire_owned() {
+            phone::Phone::spawn(self.0.clone(), socket, info, PhoneRoom(permit));
+        }
+    }
+}

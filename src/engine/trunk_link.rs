@@ -1,0 +1,325 @@
+//! The TLS connection we keep to a PBX: connect, verify, register, ping, and try again.
+//!
+//! No SIP byte is written before the PBX's certificate was verified by name and authority
+//! (requirements K15, SECURITY P-01); there is no fallback to anything weaker (P-02).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::Engine;
+use super::link::LinkMessage;
+use super::random;
+use super::sip_stream::{SipStream, StreamEnd};
+use super::trunks::{LinkState, TrunkEntry};
+use crate::base::{Cause, limit};
+use crate::net::tls;
+use crate::sip::framing::StreamFramer;
+use crate::sip::user_agent::{Command, Event, Registration, RegistrationState};
+use crate::store::TrunkRow;
+
+/// How long the PBX has to take back our registration when we stop.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// One PBX's link. Owned by its task.
+pub struct TrunkLink {
+    engine: Arc<Engine>,
+    row: Arc<TrunkRow>,
+    entry: TrunkEntry,
+    connector: TlsConnector,
+    /// Made at the first connection, when our own address is known.
+    stream: Option<SipStream>,
+    retry: Duration,
+}
+
+/// How one connection ended.
+enum ConnectionEnd {
+    /// Try again.
+    Lost(String),
+    /// The engine stops.
+    Closed,
+}
+
+impl TrunkLink {
+    /// Starts the task of a link.
+    ///
+    /// # Errors
+    /// The configured CA is not usable.
+    pub fn spawn(
+        engine: Arc<Engine>,
+        row: Arc<TrunkRow>,
+        entry: TrunkEntry,
+        mailbox: mpsc::Receiver<LinkMessage>,
+    ) -> Result<tokio::task::JoinHandle<()>, tls::TlsError> {
+        let authorities =
+            tls::Authorities { file: engine.config().sip.ca.clone(), pem: row.ca_pem.clone() };
+        let connector = TlsConnector::from(Arc::new(tls::client_config(&authorities)?));
+        let retry = limit::LINK_RETRY_MIN;
+        let link = Self { engine, row, entry, connector, stream: None, retry };
+        Ok(tokio::spawn(link.run(mailbox)))
+    }
+
+    async fn run(mut self, mut mailbox: mpsc::Receiver<LinkMessage>) {
+        loop {
+            let reason = match self.connect().await {
+                Ok(mut connection) => match self.serve(&mut connection, &mut mailbox).await {
+                    ConnectionEnd::Closed => return,
+                    ConnectionEnd::Lost(reason) => reason,
+                },
+                Err(reason) => reason,
+            };
+            self.set_state(LinkState::Down(reason));
+            if let Some(stream) = &mut self.stream {
+                let now = self.engine.clock().now();
+                stream.user_agent.flow_lost(now);
+            }
+            if !self.wait(&mut mailbox).await {
+                return;
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<TlsStream<TcpStream>, String> {
+        let uri = &self.row.uri;
+        let (host, port) = (uri.host.clone(), uri.port);
+        let connecting = async {
+            let tcp = TcpStream::connect((host.as_str(), port))
+                .await
+                .map_err(|error| format!("cannot connect to {host}:{port}: {error}"))?;
+            let _ = tcp.set_nodelay(true);
+            // The reference identity is the configured name, never an address DNS gave (case 50).
+            let name = ServerName::try_from(host.clone())
+                .map_err(|_| format!("{host} is not a name a certificate can carry"))?;
+            let connected = self.connector.connect(name, tcp).await;
+            connected.map_err(|error| tls::explain_client_error(&error, &host))
+        };
+        match timeout(limit::LINK_CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected,
+            Err(_) => Err(format!("{host}:{port} did not answer in time")),
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        connection: &mut TlsStream<TcpStream>,
+        mailbox: &mut mpsc::Receiver<LinkMessage>,
+    ) -> ConnectionEnd {
+        let (local, peer) = {
+            let (tcp, _) = connection.get_ref();
+            match (tcp.local_addr(), tcp.peer_addr()) {
+                (Ok(local), Ok(peer)) => (local, peer),
+                _ => return ConnectionEnd::Lost("the connection has no address".to_owned()),
+            }
+        };
+        self.entry.peer_ip.store(Some(Arc::new(peer.ip())));
+        let now = self.engine.clock().now();
+        let mut stream = match self.stream.take() {
+            Some(mut known) => {
+                known.user_agent.flow_replaced(now);
+                known
+            }
+            None => match self.new_stream(local) {
+                Ok(stream) => stream,
+                Err(reason) => return ConnectionEnd::Lost(reason),
+            },
+        };
+        let end = self.talk(&mut stream, connection, mailbox).await;
+        self.stream = Some(stream);
+        end
+    }
+
+    fn new_stream(&self, local: std::net::SocketAddr) -> Result<SipStream, String> {
+        let user_agent = self.engine.trunk_user_agent(&self.row, local)?;
+        Ok(SipStream::new(
+            self.engine.clone(),
+            self.entry.name.clone(),
+            self.entry.profile.clone(),
+            self.entry.door.clone(),
+            user_agent,
+        ))
+    }
+
+    /// One connection's life: register or ping, then whatever comes.
+    async fn talk(
+        &mut self,
+        stream: &mut SipStream,
+        connection: &mut TlsStream<TcpStream>,
+        mailbox: &mut mpsc::Receiver<LinkMessage>,
+    ) -> ConnectionEnd {
+        let mut framer = StreamFramer::new();
+        let mut ping_at = None;
+        let now = self.engine.clock().now();
+        match self.registration(limit::REGISTER_EXPIRES_S) {
+            Some(registration) => {
+                stream.user_agent.handle_command(now, Command::Register(Box::new(registration)));
+            }
+            None => {
+                self.set_state(LinkState::Connected);
+                stream.user_agent.handle_command(now, Command::Ping);
+                ping_at = Some(now + limit::LINK_PING_EVERY);
+            }
+        }
+        loop {
+            match stream.run(connection, &mut framer, mailbox, ping_at).await {
+                StreamEnd::Lost(reason) => return ConnectionEnd::Lost(reason),
+                StreamEnd::Garbage(reason) => {
+                    return ConnectionEnd::Lost(format!("the PBX does not speak SIP: {reason}"));
+                }
+                StreamEnd::Closed => {
+                    self.farewell(stream, connection, &mut framer, mailbox).await;
+                    return ConnectionEnd::Closed;
+                }
+                StreamEnd::Deadline => {
+                    let now = self.engine.clock().now();
+                    stream.user_agent.handle_command(now, Command::Ping);
+                    ping_at = Some(now + limit::LINK_PING_EVERY);
+                }
+                StreamEnd::Report => {
+                    for report in std::mem::take(&mut stream.reports) {
+                        if let Some(reason) = self.report(&report) {
+                            return ConnectionEnd::Lost(reason);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a report; gives the reason when the connection is of no use any more.
+    fn report(&mut self, report: &Event) -> Option<String> {
+        match report {
+            Event::Registration(RegistrationState::Registered { .. }) => {
+                self.retry = limit::LINK_RETRY_MIN;
+                self.set_state(LinkState::Registered);
+            }
+            Event::Registration(RegistrationState::Removed) => {
+                self.set_state(LinkState::Down("registration removed".to_owned()));
+            }
+            Event::Registration(RegistrationState::Failed { status, reason, is_final }) => {
+                let hint = match status {
+                    401 | 403 | 407 => ": check the trunk's user and password",
+                    404 => ": the PBX does not know this account",
+                    408 => ": no answer",
+                    _ => "",
+                };
+                self.set_state(LinkState::Down(format!(
+                    "registration refused with {status} {reason}{hint}"
+                )));
+                if *is_final {
+                    tracing::warn!(trunk = &*self.entry.name, status, "registration refused");
+                }
+            }
+            Event::Pinged { alive: true } => {
+                self.retry = limit::LINK_RETRY_MIN;
+                self.set_state(LinkState::Connected);
+            }
+            Event::Pinged { alive: false } => {
+                return Some("the PBX does not answer OPTIONS".to_owned());
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn registration(&self, expires_s: u32) -> Option<Registration> {
+        let user = self.row.user.as_deref().filter(|_| self.row.register)?;
+        Some(Registration { aor: self.entry.number_uri(user), expires_s })
+    }
+
+    /// Takes the registration back before the connection closes.
+    async fn farewell(
+        &self,
+        stream: &mut SipStream,
+        connection: &mut TlsStream<TcpStream>,
+        framer: &mut StreamFramer,
+        mailbox: &mut mpsc::Receiver<LinkMessage>,
+    ) {
+        let now = self.engine.clock().now();
+        stream.user_agent.shut_down(now, Cause::Stopping);
+        if let Some(registration) = self.registration(0) {
+            stream.user_agent.handle_command(now, Command::Register(Box::new(registration)));
+        }
+        let until = Some(now + FAREWELL);
+        while matches!(
+            stream.run(connection, framer, mailbox, until).await,
+            StreamEnd::Report if !removed(&stream.reports)
+        ) {
+            stream.reports.clear();
+        }
+    }
+
+    /// Waits before the next try, refusing calls meanwhile; `false` when the engine stops.
+    async fn wait(&mut self, mailbox: &mut mpsc::Receiver<LinkMessage>) -> bool {
+        // Between half and the whole of the back-off, so that many edges do not come back at once.
+        let half = self.retry / 2;
+        let jitter = half.mul_f64(f64::from(u32::from(random::bytes::<1>()[0])) / 255.0);
+        self.retry = (self.retry * 2).min(limit::LINK_RETRY_MAX);
+        let now = self.engine.clock().now();
+        let until = now + half + jitter;
+        loop {
+            let wake = self.stream.as_ref().and_then(|stream| stream.user_agent.poll_timeout());
+            let wake = wake.map_or(until, |at| at.min(until));
+            tokio::select! {
+                message = mailbox.recv() => match message {
+                    None | Some(LinkMessage::Close { .. }) => return false,
+                    Some(message) => self.refuse(message),
+                },
+                () = sleep_until(wake.into()) => {
+                    let now = self.engine.clock().now();
+                    self.expire(now);
+                    if now >= until {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        if let Some(stream) = &mut self.stream {
+            stream.user_agent.handle_timeout(now);
+            stream.drop_output();
+        }
+    }
+
+    fn refuse(&mut self, message: LinkMessage) {
+        match (&mut self.stream, message) {
+            (Some(stream), message) => stream.mail_without_connection(message),
+            (None, LinkMessage::Begin { leg, call, .. }) => {
+                let lost = super::link::CallInput::LinkLost { leg, cause: Cause::TrunkDown };
+                let _ = call.try_send(lost);
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn set_state(&self, state: LinkState) {
+        if **self.entry.state.load() == state {
+            return;
+        }
+        match &state {
+            LinkState::Down(reason) => {
+                tracing::warn!(trunk = &*self.entry.name, reason, "PBX link is down");
+            }
+            up => tracing::info!(trunk = &*self.entry.name, state = up.as_str(), "PBX link"),
+        }
+        self.entry.state.store(Arc::new(state.clone()));
+        self.engine.link_changed(self.row.id, state);
+    }
+}
+
+fn removed(reports: &[Event]) -> bool {
+    let is_last = |report: &Event| {
+        matches!(
+            report,
+            Event::Registration(RegistrationState::Removed | RegistrationState::Failed { .. })
+        )
+    };
+    reports.iter().any(is_last)
+}

@@ -1,0 +1,127 @@
+//! The PBXs the engine is connected to, and how each link stands.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use super::leg::TrunkProfile;
+use super::link::LinkDoor;
+use crate::sip::uri::{Host, Uri};
+
+/// How a link to a PBX stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Connecting for the first time, or again.
+    Connecting,
+    /// Connected; no registration was asked for.
+    Connected,
+    /// Connected and registered.
+    Registered,
+    /// Not usable, with the reason in words.
+    Down(String),
+}
+
+impl LinkState {
+    /// Whether calls can be placed over it.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(self, Self::Connected | Self::Registered)
+    }
+
+    /// A stable word for JSON, logs and the store.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connecting => "unknown",
+            Self::Connected => "up",
+            Self::Registered => "registered",
+            Self::Down(_) => "down",
+        }
+    }
+
+    /// The reason a link is down.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Down(reason) => reason,
+            Self::Connecting | Self::Connected | Self::Registered => "",
+        }
+    }
+}
+
+/// One PBX.
+#[derive(Clone, Debug)]
+pub struct TrunkEntry {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// The domain of From, To and Request-URI.
+    pub domain: Host,
+    /// The port of the Request-URI, when the configuration names one.
+    pub port: Option<u16>,
+    /// Its media rules.
+    pub profile: TrunkProfile,
+    /// Its link's task.
+    pub door: LinkDoor,
+    /// How the link stands; written by the link's task only.
+    pub state: Arc<ArcSwap<LinkState>>,
+    /// Where the link was last connected to: calls may come in from there.
+    pub peer_ip: Arc<ArcSwapOption<IpAddr>>,
+}
+
+impl TrunkEntry {
+    /// Whether calls can be placed.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.state.load().is_up()
+    }
+
+    /// The Request-URI of `number` at this PBX.
+    #[must_use]
+    pub fn number_uri(&self, number: &str) -> Uri {
+        let mut uri = Uri::sip(Some(number), self.domain.clone());
+        uri.port = self.port;
+        uri
+    }
+}
+
+/// All PBXs, in the order of the configuration. Fixed after start.
+#[derive(Debug, Default)]
+pub struct Trunks {
+    entries: Vec<TrunkEntry>,
+}
+
+impl Trunks {
+    /// The list.
+    #[must_use]
+    pub fn new(entries: Vec<TrunkEntry>) -> Self {
+        Self { entries }
+    }
+
+    /// The first PBX that is up, or else the first.
+    #[must_use]
+    pub fn for_outgoing_call(&self) -> Option<TrunkEntry> {
+        let up = self.entries.iter().find(|trunk| trunk.is_up());
+        up.or_else(|| self.entries.first()).cloned()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &TrunkEntry> {
+        self.entries.iter()
+    }
+
+    /// The PBX that connects from `ip`.
+    #[must_use]
+    pub fn by_address(&self, ip: IpAddr) -> Option<&TrunkEntry> {
+        let folded = ip.to_canonical();
+        self.entries.iter().find(|trunk| {
+            trunk.peer_ip.load().as_deref().is_some_and(|known| known.to_canonical() == folded)
+        })
+    }
+
+    /// The one with this name.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<&TrunkEntry> {
+        self.entries.iter().find(|trunk| &*trunk.name == name)
+    }
+}

@@ -1,0 +1,5 @@
+//! Sockets: what reaches the network and nothing that understands what is sent over it.
+
+pub mod dev_certificate;
+pub mod tls;
+pub mod udp;
