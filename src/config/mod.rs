@@ -18,7 +18,8 @@ mod web_origin;
 pub use dev::{DevFlags, TrunkFlag};
 pub use load::ServeFlags;
 pub use report::{ConfigErrors, Mistake, Origin, Setting};
-pub use trunk_uri::{TrunkArgument, TrunkUri, TrunkUriError};
+pub use trunk::is_trunk_name;
+pub use trunk_uri::{TrunkArgument, TrunkUri, TrunkUriError, is_host};
 pub use value::{
     BuiltIn, CodecName, Config, Limits, Log, LogFormat, Media, Mode, Numbers, Server, Sip, Tls,
     Trunk, TrunkMedia,

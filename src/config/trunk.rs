@@ -72,7 +72,8 @@ fn name(section: &mut Section<'_>) -> Option<String> {
 }
 
 /// Whether a text may name a trunk, in logs, metrics and on the command line.
-pub(super) fn is_trunk_name(name: &str) -> bool {
+#[must_use]
+pub fn is_trunk_name(name: &str) -> bool {
     (1..=40).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }

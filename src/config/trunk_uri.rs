@@ -131,7 +131,8 @@ fn host_and_port(text: &str) -> Result<TrunkUri, TrunkUriError> {
 }
 
 /// Whether `host` is an address or could be a DNS name.
-pub(super) fn is_host(host: &str) -> bool {
+#[must_use]
+pub fn is_host(host: &str) -> bool {
     host.parse::<Ipv6Addr>().is_ok()
         || (!host.is_empty()
             && host.len() <= 253

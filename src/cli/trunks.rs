@@ -1,0 +1,180 @@
+//! `ringfence trunk`.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::args::{TrunkAdd, TrunkCommand};
+use super::failure::{Exit, Failure};
+use super::output;
+use super::place::{self, Missing};
+use super::run::{Hooks, TestStep};
+use super::secret_source;
+use crate::config::{CodecName, TrunkArgument, is_host, is_trunk_name};
+use crate::store::TrunkRow;
+use crate::vault::NewTrunk;
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    uri: String,
+    user: Option<String>,
+    has_password: bool,
+    media: &'static str,
+    codecs: Vec<&'static str>,
+    register: bool,
+    domain: Option<String>,
+    source: &'static str,
+    state: String,
+    detail: String,
+    state_at: u64,
+}
+
+impl From<TrunkRow> for Shown {
+    fn from(trunk: TrunkRow) -> Self {
+        Self {
+            id: trunk.id.to_string(),
+            name: trunk.name,
+            uri: trunk.uri.to_string(),
+            user: trunk.user,
+            has_password: trunk.password_sealed.is_some(),
+            media: trunk.media.as_str(),
+            codecs: trunk.codecs.iter().map(|codec| codec.as_str()).collect(),
+            register: trunk.register,
+            domain: trunk.domain,
+            source: trunk.source.as_str(),
+            state: trunk.state.word,
+            detail: trunk.state.detail,
+            state_at: trunk.state.at.0,
+        }
+    }
+}
+
+pub(super) async fn trunk(
+    command: TrunkCommand,
+    hooks: &impl Hooks,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), Failure> {
+    match command {
+        TrunkCommand::Add(command) => add(*command, out, err).await,
+        TrunkCommand::List { place, json } => {
+            let data = place::open(&place, Missing::Refuse).await?;
+            let trunks: Vec<Shown> =
+                data.trunks.list().await?.into_iter().map(Shown::from).collect();
+            if json {
+                return output::json(out, &trunks);
+            }
+            if trunks.is_empty() {
+                writeln!(out, "no trunks; add one: ringfence trunk add NAME sips:USER@HOST:PORT")?;
+                return Ok(());
+            }
+            let headers = ["name", "address", "user", "audio", "from", "state", "detail"];
+            output::table(out, &headers, trunks.into_iter().map(row).collect())?;
+            Ok(())
+        }
+        TrunkCommand::Test { name, place, json } => {
+            let data = place::open(&place, Missing::Refuse).await?;
+            let trunk = data.store.trunks().by_name(&name).await?.ok_or_else(|| nobody(&name))?;
+            let password = data.trunks.password(&trunk, "test")?;
+            let steps = hooks.test_trunk(&trunk, password, data.ca).await;
+            show_test(&name, &steps, json, out)
+        }
+        TrunkCommand::Remove { name, place, json } => {
+            let data = place::open(&place, Missing::Refuse).await?;
+            if !data.trunks.remove(&name).await? {
+                return Err(nobody(&name));
+            }
+            if json {
+                return output::json(out, &serde_json::json!({"removed": name}));
+            }
+            writeln!(out, "removed {name}; a running server keeps using it until it is restarted")?;
+            Ok(())
+        }
+    }
+}
+
+async fn add(command: TrunkAdd, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+    let usage = |words: String| Failure::words(Exit::Usage, words);
+    let argument: TrunkArgument =
+        command.uri.expose().parse().map_err(|error| usage(format!("the address: {error}")))?;
+    if argument.password.is_some() {
+        let words = "a password may not be on the command line, where others can read it; leave \
+                     it out and it is asked for, or give --password-file or --password-env";
+        return Err(usage(words.into()));
+    }
+    if !is_trunk_name(&command.name) {
+        return Err(usage("a trunk's name is 1 to 40 letters, digits, - and _".into()));
+    }
+    if command.domain.as_deref().is_some_and(|domain| !is_host(domain)) {
+        return Err(usage("--domain is not a name or an address".into()));
+    }
+    let codecs: Option<Vec<CodecName>> =
+        command.codecs.iter().map(|name| CodecName::from_name(name)).collect();
+    let codecs = codecs.ok_or_else(|| usage("a codec is opus, pcma or pcmu".into()))?;
+    let ca_pem = match &command.ca {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            Failure::words(Exit::Config, format!("{} cannot be read: {error}", path.display()))
+        })?),
+        None => None,
+    };
+    // A trunk that is known by its address has no user, and nothing to ask for.
+    let password = match &argument.user {
+        Some(user) => secret_source::password(&command.password, user, err)?,
+        None => None,
+    };
+    let data = place::open(&command.place, Missing::Make).await?;
+    let new = NewTrunk {
+        name: command.name,
+        uri: argument.uri,
+        register: argument.user.is_some() && !command.no_register,
+        user: argument.user,
+        password,
+        ca_pem,
+        media: command.media.into(),
+        codecs,
+        domain: command.domain,
+    };
+    let trunk = Shown::from(data.trunks.add(&new).await?);
+    if command.json {
+        return output::json(out, &trunk);
+    }
+    writeln!(out, "added {} at {}; restart the server to use it", trunk.name, trunk.uri)?;
+    writeln!(out, "try it now: ringfence trunk test {}", trunk.name)?;
+    Ok(())
+}
+
+fn row(trunk: Shown) -> Vec<String> {
+    let user = trunk.user.unwrap_or_else(|| "-".into());
+    let audio = format!("{} {}", trunk.media, trunk.codecs.join(","));
+    vec![trunk.name, trunk.uri, user, audio, trunk.source.into(), trunk.state, trunk.detail]
+}
+
+fn show_test(
+    name: &str,
+    steps: &[TestStep],
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let is_ok = steps.iter().all(|step| step.ok);
+    if json {
+        output::json(out, &serde_json::json!({"name": name, "ok": is_ok, "steps": steps}))?;
+    } else {
+        for step in steps {
+            let mark = if step.ok { "ok  " } else { "FAIL" };
+            writeln!(out, "{mark}  {:<9} {:>5} ms  {}", step.step, step.took_ms, step.detail)?;
+        }
+    }
+    match steps.iter().find(|step| !step.ok) {
+        None => Ok(()),
+        Some(step) => {
+            let words = format!("{name} failed at `{}`: {}", step.step, step.detail);
+            Err(Failure::words(Exit::Failed, words))
+        }
+    }
+}
+
+fn nobody(name: &str) -> Failure {
+    Failure::words(Exit::Failed, format!("there is no trunk `{name}`; see: ringfence trunk list"))
+}
