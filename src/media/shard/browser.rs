@@ -11,7 +11,7 @@ use crate::media::ice::IceLite;
 /// Transport state of a browser leg.
 pub(super) struct Browser {
     pub ice: IceLite,
-    /// Our user fragments that lead here: the current one, and during a restart the one before.
+    /// Our user fragments that lead here: the one in use, and behind it that of a restart.
     pub ufrags: Vec<Box<str>>,
     /// Addresses that lead here, oldest first.
     pub addresses: Vec<SocketAddr>,
@@ -57,19 +57,26 @@ impl Browser {
         }
     }
 
-    /// Takes the peer's SDP: its first, or a restart of ICE when `local` is new.
-    pub(super) fn set_remote(&mut self, local: Option<&IceCredentials>, remote: &BrowserRemote) {
-        match local {
-            Some(local) => {
-                self.ice.restart(local, &remote.ice);
-                if !self.ufrags.iter().any(|ufrag| **ufrag == *local.ufrag) {
-                    self.ufrags.push(local.ufrag.as_str().into());
-                }
-            }
-            None => self.ice.set_remote(&remote.ice),
-        }
+    /// Takes the peer's SDP: its first, or a restart of ICE when `local` is new. Gives the fragment
+    /// of a restart before that never came to be used.
+    pub(super) fn set_remote(
+        &mut self,
+        local: Option<&IceCredentials>,
+        remote: &BrowserRemote,
+    ) -> Option<Box<str>> {
         // DTLS goes on through re-negotiation; a flipped setup role is ignored (INTEROP case 34).
         self.terms.get_or_insert(terms(remote));
+        let Some(local) = local else {
+            self.ice.set_remote(&remote.ice);
+            return None;
+        };
+        self.ice.restart(local, &remote.ice);
+        if self.ufrags.iter().any(|ufrag| **ufrag == *local.ufrag) {
+            return None;
+        }
+        let superseded = (self.ufrags.len() > 1).then(|| self.ufrags.pop()).flatten();
+        self.ufrags.push(local.ufrag.as_str().into());
+        superseded
     }
 
     /// Remembers a validated address; gives one to forget when there are too many.

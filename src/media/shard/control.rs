@@ -129,7 +129,9 @@ impl Shard {
             return;
         }
         let Some(browser) = self.table.leg_mut(slot).and_then(Leg::browser_mut) else { return };
-        browser.set_remote(local, remote);
+        if let Some(superseded) = browser.set_remote(local, remote) {
+            self.table.remove_ufrag(&superseded, slot);
+        }
         self.begin_handshake(now, slot);
     }
 

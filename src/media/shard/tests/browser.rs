@@ -201,14 +201,20 @@ fn a_phone_roams_by_an_authentic_check_and_by_nothing_else() {
 fn c30_an_ice_restart_keeps_keys_and_forgets_the_old_fragment_once_used() {
     let mut world = World::new();
     let mut peer = connected(&mut world);
+    for name in ["us0", "us1"] {
+        let (local, remote) = (Some(ice(name)), browser_remote("them0"));
+        world.command(Command::SetBrowserRemote { id: peer.id, local, remote });
+    }
     let (local, remote) = (ice("us2"), browser_remote("them2"));
     world.command(Command::SetBrowserRemote { id: peer.id, local: Some(local), remote });
     world.say(&mut peer, b"goes on");
     assert_eq!(world.heard(&mut peer).len(), 1);
     world.packet(Socket::Browser, peer.address, &check(&ice("us2"), "them2", true));
     let unknown = world.count(Counter::DroppedUnknownUfrag);
-    world.packet(Socket::Browser, peer.address, &check(&ice("us"), "them", true));
-    assert_eq!(world.count(Counter::DroppedUnknownUfrag), unknown + 1);
+    for name in ["us", "us0", "us1"] {
+        world.packet(Socket::Browser, peer.address, &check(&ice(name), "them", true));
+    }
+    assert_eq!(world.count(Counter::DroppedUnknownUfrag), unknown + 3);
     world.sent.clear();
     world.say(&mut peer, b"same keys");
     assert_eq!(world.heard(&mut peer).len(), 1);
