@@ -1,12 +1,9 @@
 //! One client transaction. RFC 3261 §17.1, RFC 6026 §7.2.
 
 use super::timing::{Resend, TIMEOUT, Timing};
+use crate::base::limit;
 use crate::sip::message::{Method, Request, Response};
 use std::time::Instant;
-
-/// Most answers by different callees to one INVITE whose ACK is remembered. A proxy that forks
-/// to more than this gets no second ACK for the rest.
-const ACKS_MAX: usize = 8;
 
 /// Sends one request until it is answered, and tells each answer once.
 #[derive(Debug)]
@@ -82,7 +79,7 @@ impl ClientTransaction {
     /// Keeps the ACK of the 2xx whose To has `tag`, for copies of it.
     pub(super) fn remember_ack(&mut self, tag: &str, bytes: Vec<u8>) {
         if let State::Accepted { acks, .. } = &mut self.state
-            && acks.len() < ACKS_MAX
+            && acks.len() < limit::FORKS_MAX
         {
             acks.push((tag.to_owned(), bytes));
         }

@@ -9,6 +9,8 @@ mod deadlines;
 mod key;
 mod server;
 mod table;
+#[cfg(test)]
+mod tests;
 mod timing;
 
 pub(in crate::sip) use deadlines::Deadlines;

@@ -58,6 +58,7 @@ pub enum TransactionEvent<O> {
 }
 
 /// What the transaction layer wants done.
+#[expect(clippy::large_enum_variant, reason = "taken out at once, never kept in numbers")]
 #[derive(Debug)]
 pub enum TransactionOutput<O> {
     /// Send these bytes on the flow.

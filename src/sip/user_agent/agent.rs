@@ -5,7 +5,8 @@ use super::command::Command;
 use super::config::UserAgentConfig;
 use super::core::{Core, Owner};
 use super::dtmf::KeyPress;
-use super::leg::{Leg, Phase};
+use super::incoming::Examined;
+use super::leg::Leg;
 use super::outgoing;
 use super::registers::Registers;
 use super::reply::Reply;
@@ -67,21 +68,15 @@ impl UserAgent {
             Command::Hangup { leg, cause } => {
                 self.with_leg(leg, |leg, core| leg.hang_up(core, now, cause));
             }
-            Command::ReOffer { leg: id, sdp } => self.with_leg(id, |leg, core| {
-                if let Phase::Established(established) = &mut leg.phase {
-                    established.re_offer(core, now, id, sdp);
-                }
-            }),
-            Command::ReAnswer { leg: id, sdp } => self.with_leg(id, |leg, core| {
-                if let Phase::Established(established) = &mut leg.phase {
-                    established.re_answer(core, now, id, sdp);
-                }
-            }),
-            Command::ReReject { leg: id, status } => self.with_leg(id, |leg, core| {
-                if let Phase::Established(established) = &mut leg.phase {
-                    established.re_reject(core, now, id, status);
-                }
-            }),
+            Command::ReOffer { leg, sdp } => {
+                self.with_leg(leg, |leg, core| leg.re_offer(core, now, sdp));
+            }
+            Command::ReAnswer { leg, sdp } => {
+                self.with_leg(leg, |leg, core| leg.re_answer(core, now, sdp));
+            }
+            Command::ReReject { leg, status } => {
+                self.with_leg(leg, |leg, core| leg.re_reject(core, now, status));
+            }
             Command::SendDtmf { leg, digit, duration_ms } => self.with_leg(leg, |leg, core| {
                 leg.send_dtmf(core, now, KeyPress { digit, duration_ms });
             }),
@@ -111,11 +106,7 @@ impl UserAgent {
         let mut legs: Vec<_> = self.legs.keys().copied().collect();
         legs.sort_unstable();
         for id in legs {
-            self.with_leg(id, |leg, core| {
-                if let Phase::Established(established) = &leg.phase {
-                    established.resend_success(core);
-                }
-            });
+            self.with_leg(id, |leg, core| leg.resend_success(core));
         }
         if let Some(account) = &mut self.account {
             account.handle_new_flow(&mut self.core, now);
@@ -319,9 +310,12 @@ impl UserAgent {
             Ok(is_authenticated) => is_authenticated,
             Err(reply) => return self.core.refuse(now, id, &invite, reply),
         };
-        match Leg::receive(&mut self.core, now, id, invite, is_authenticated) {
-            Ok(leg) => self.insert(leg),
-            Err((invite, reply)) => self.core.refuse(now, id, &invite, reply),
+        match Examined::of(&mut self.core, &invite) {
+            Ok(call) => {
+                let leg = Leg::receive(&mut self.core, now, id, invite, call, is_authenticated);
+                self.insert(leg);
+            }
+            Err(reply) => self.core.refuse(now, id, &invite, reply),
         }
     }
 
@@ -358,6 +352,8 @@ impl UserAgent {
     fn refuse_malformed(&mut self, error: &ParseError) {
         let Some(response) = error.response() else { return };
         let mut response = response.clone();
+        let tag = self.core.random().tag();
+        core::tag_to(&mut response.headers, &tag);
         response.headers.push("Server", &self.core.config.product);
         let mut bytes = Vec::new();
         response.write(&mut bytes);
@@ -384,6 +380,7 @@ impl UserAgent {
             self.core.clear_timers(id);
             self.dialogs.remove(&leg.dialog_id);
             self.legs.remove(&id);
+            debug_assert!(self.dialogs.len() == self.legs.len(), "one dialog id per leg");
         }
     }
 }

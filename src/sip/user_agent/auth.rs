@@ -5,16 +5,13 @@
 //! BYE would collect digests of our password ("SIP digest leak").
 
 use super::reply::Reply;
-use crate::base::Secret;
+use crate::base::{Secret, limit};
 use crate::sip::digest::{
     ChallengedBy, Credentials, DigestClient, DigestError, DigestSecret, DigestServer, challenges,
     choose,
 };
 use crate::sip::message::{Request, Response};
 use std::time::Instant;
-
-/// Most challenges answered for one request: a proxy's and a server's, each once more when stale.
-const ANSWERS_MAX: usize = 4;
 
 /// Our side of digest: answers challenges, remembers the realm that took our password.
 #[derive(Debug)]
@@ -89,7 +86,7 @@ impl AuthAttempts {
             .answered
             .iter()
             .any(|one| one.by == by && (one.nonce == nonce || one.realm == realm && !is_stale));
-        !is_repeated && self.answered.len() < ANSWERS_MAX
+        !is_repeated && self.answered.len() < limit::CHALLENGES_MAX
     }
 }
 

@@ -1,11 +1,10 @@
 //! Finding the SDP in a body. RFC 3261 §20.11–§20.15, RFC 2046 §5.1 (multipart), RFC 5621.
 
+use crate::base::limit;
 use crate::sip::message::Headers;
 
 /// The only body a call takes.
 pub(super) const SDP: &str = "application/sdp";
-/// Most parts of a multipart body looked at.
-const PARTS_MAX: usize = 16;
 
 /// A body the peer insists on and we cannot read: 415.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +49,7 @@ fn sdp_part(headers: &Headers, body: &[u8]) -> Option<Vec<u8>> {
     let mut framed = b"\r\n".to_vec();
     framed.extend_from_slice(body);
     let mut rest = split_at(&framed, delimiter.as_bytes())?.1;
-    for _ in 0..PARTS_MAX {
+    for _ in 0..limit::BODY_PARTS_MAX {
         let (part, next) = split_at(rest, delimiter.as_bytes())?;
         if let Some(sdp) = sdp_of_part(part) {
             return Some(sdp);

@@ -84,7 +84,8 @@ pub struct OutgoingInvite {
     pub to: NameAddr,
     /// The From header without tag.
     pub from: NameAddr,
-    /// Extra headers, already on the allow list; values hold no CR, LF or NUL.
+    /// Extra headers, already on the allow list; values hold no CR, LF or NUL. `Max-Forwards`
+    /// among them is what the caller's leg had, less one: it stops loops through the PBX.
     pub headers: Vec<(String, String)>,
     /// The SDP offer.
     pub sdp: Vec<u8>,

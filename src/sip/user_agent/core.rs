@@ -199,11 +199,7 @@ impl Core {
     /// A response with our tag and product; RFC 3261 §8.2.6.
     pub(super) fn reply(&self, request: &Request, status: StatusCode, tag: &str) -> Response {
         let mut response = request.reply(status);
-        let to = response.headers.get("To").unwrap_or_default();
-        if request.headers.to().is_some_and(|to| to.tag().is_none()) {
-            let tagged = format!("{to};tag={tag}");
-            response.headers.insert("To", tagged);
-        }
+        tag_to(&mut response.headers, tag);
         response.headers.push("Server", &self.config.product);
         match status.get() {
             405 | 501 => response.headers.push("Allow", ALLOW),
@@ -283,6 +279,14 @@ impl Core {
 /// A status known when writing this program.
 pub(super) fn status(code: u16) -> StatusCode {
     StatusCode::new(code).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR)
+}
+
+/// Adds our tag to To, unless it has one.
+pub(super) fn tag_to(headers: &mut Headers, tag: &str) {
+    if headers.to().is_some_and(|to| to.tag().is_none()) {
+        let tagged = format!("{};tag={tag}", headers.get("To").unwrap_or_default());
+        headers.insert("To", tagged);
+    }
 }
 
 /// Puts an SDP into a message.

@@ -102,7 +102,7 @@ pub struct IncomingInvite {
     pub to: NameAddr,
     /// The Request-URI.
     pub request_uri: Uri,
-    /// All other headers by name, for the allow list.
+    /// All other headers by name, for the allow list, and `Max-Forwards`.
     pub headers: Vec<(String, String)>,
     /// The SDP offer; `None` when the peer wants us to offer in the 200.
     pub sdp: Option<Vec<u8>>,

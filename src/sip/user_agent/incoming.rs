@@ -15,10 +15,10 @@ use crate::sip::transaction::TransactionId;
 use crate::sip::uri::NameAddr;
 use std::time::Instant;
 
-/// Headers of the protocol itself; everything else is shown to the engine.
-const PROTOCOL_HEADERS: [&str; 19] = [
+/// Headers of the protocol itself; everything else is shown to the engine, and so is Max-Forwards,
+/// which has to go down from leg to leg (SECURITY S-15).
+const PROTOCOL_HEADERS: [&str; 18] = [
     "Via",
-    "Max-Forwards",
     "Route",
     "Record-Route",
     "From",
@@ -50,34 +50,43 @@ pub(super) struct Offered {
     ring_sdp: Option<Vec<u8>>,
 }
 
+/// An INVITE outside any dialog that may become a call.
+pub(super) struct Examined {
+    dialog: Dialog,
+    from: NameAddr,
+    to: NameAddr,
+    sdp: Option<Vec<u8>>,
+    timer: Option<SessionTimer>,
+}
+
 impl Leg {
     /// Takes an INVITE outside any dialog: sends 100 and tells the engine.
-    ///
-    /// # Errors
-    /// What to answer when the INVITE makes no leg.
     pub(super) fn receive(
         core: &mut Core,
         now: Instant,
         id: TransactionId,
         invite: Request,
+        call: Examined,
         is_authenticated: bool,
-    ) -> Result<Self, (Request, Reply)> {
-        let tag = core.random().tag();
-        let (dialog, sdp, timer) = match examine(&invite, &tag) {
-            Ok(found) => found,
-            Err(reply) => return Err((invite, reply)),
-        };
+    ) -> Self {
+        let Examined { dialog, from, to, sdp, timer } = call;
         let leg = LegId::next();
-        let Some(event) = describe(leg, &invite, sdp.clone(), is_authenticated) else {
-            return Err((invite, StatusCode::BAD_REQUEST.into()));
-        };
+        let has_offer = sdp.is_some();
         core.respond(now, id, &invite.reply(StatusCode::TRYING));
         core.invites.insert(id, leg);
-        core.emit(Event::Invited(Box::new(event)));
+        core.emit(Event::Invited(Box::new(IncomingInvite {
+            leg,
+            number: invite.uri.user.clone().unwrap_or_default(),
+            from: showable(from),
+            to: showable(to),
+            request_uri: invite.uri.clone(),
+            headers: shown_headers(&invite.headers),
+            sdp,
+            authenticated: is_authenticated,
+        })));
         let dialog_id = dialog.id();
-        let has_offer = sdp.is_some();
         let offered = Offered { dialog, transaction: id, invite, has_offer, timer, ring_sdp: None };
-        Ok(Self::new(leg, dialog_id, Phase::Offered(Box::new(offered))))
+        Self::new(leg, dialog_id, Phase::Offered(Box::new(offered)))
     }
 
     /// The engine's `Ring`.
@@ -164,24 +173,29 @@ impl Offered {
     }
 }
 
-/// Everything about an INVITE that can be wrong by itself.
-fn examine(
-    invite: &Request,
-    tag: &str,
-) -> Result<(Dialog, Option<Vec<u8>>, Option<SessionTimer>), Reply> {
-    // A target of ours is an account or a number, both of which SIP URIs and `tel:` name.
-    if invite.headers.max_forwards() == Some(0) {
-        return Err(StatusCode::TOO_MANY_HOPS.into());
+impl Examined {
+    /// Looks at everything about an INVITE that can be wrong by itself.
+    ///
+    /// # Errors
+    /// What to answer when the INVITE makes no leg.
+    pub(super) fn of(core: &mut Core, invite: &Request) -> Result<Self, Reply> {
+        let headers = &invite.headers;
+        if headers.max_forwards() == Some(0) {
+            return Err(StatusCode::TOO_MANY_HOPS.into());
+        }
+        if headers.contains("Replaces") {
+            // Nothing of ours can be replaced yet (INTEROP case 42).
+            return Err(StatusCode::CALL_DOES_NOT_EXIST.into());
+        }
+        let sdp = read_sdp(headers, &invite.body)?;
+        let timer = read_timer(headers)?;
+        let tag = core.random().tag();
+        let dialog = Dialog::of_callee(invite, &tag);
+        match (dialog, headers.from_(), headers.to()) {
+            (Ok(dialog), Some(from), Some(to)) => Ok(Self { dialog, from, to, sdp, timer }),
+            _ => Err(StatusCode::BAD_REQUEST.into()),
+        }
     }
-    if invite.headers.contains("Replaces") {
-        // Nothing of ours can be replaced yet (INTEROP case 42).
-        return Err(StatusCode::CALL_DOES_NOT_EXIST.into());
-    }
-    let sdp = read_sdp(&invite.headers, &invite.body)?;
-    let timer = read_timer(&invite.headers)?;
-    let dialog =
-        Dialog::of_callee(invite, tag).map_err(|_| Reply::from(StatusCode::BAD_REQUEST))?;
-    Ok((dialog, sdp, timer))
 }
 
 /// The SDP of a request.
@@ -198,27 +212,10 @@ pub(super) fn read_timer(headers: &Headers) -> Result<Option<SessionTimer>, Repl
     })
 }
 
-fn describe(
-    leg: LegId,
-    invite: &Request,
-    sdp: Option<Vec<u8>>,
-    authenticated: bool,
-) -> Option<IncomingInvite> {
-    let headers = invite.headers.iter();
+fn shown_headers(headers: &Headers) -> Vec<(String, String)> {
     let is_shown = |name: &str| !PROTOCOL_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
-    Some(IncomingInvite {
-        leg,
-        number: invite.uri.user.clone().unwrap_or_default(),
-        from: showable(invite.headers.from_()?),
-        to: showable(invite.headers.to()?),
-        request_uri: invite.uri.clone(),
-        headers: headers
-            .filter(|(name, _)| is_shown(name))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        sdp,
-        authenticated,
-    })
+    let shown = headers.iter().filter(|(name, _)| is_shown(name));
+    shown.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// An address whose display name is fit for a screen (SECURITY S-06).

@@ -138,6 +138,13 @@ impl Leg {
         }
     }
 
+    /// The flow has a new connection: a 2xx the peer did not acknowledge goes out again.
+    pub(super) fn resend_success(&self, core: &mut Core) {
+        if let Phase::Established(established) = &self.phase {
+            established.resend_success(core);
+        }
+    }
+
     /// A CANCEL of the peer for the INVITE in server transaction `id`.
     pub(super) fn handle_cancel(
         &mut self,

@@ -8,16 +8,13 @@ use super::established::Established;
 use super::event::Event;
 use super::leg::{self, Leg, Phase};
 use super::session_timer::SessionTimer;
-use crate::base::{Cause, LegId};
+use crate::base::{Cause, LegId, limit};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::message::{Headers, Method, Request, Response, StatusCode};
 use crate::sip::text;
 use crate::sip::transaction::{TIMEOUT, TransactionId};
 use crate::sip::uri::{NameAddr, Scheme};
 use std::time::Instant;
-
-/// Most callees of one forked call whose early dialogs are followed; further ones ring unheard.
-const EARLY_DIALOGS_MAX: usize = 8;
 
 /// Headers only this module writes: an extra header may never be one of them (INTEROP case 58).
 const OWN_HEADERS: [&str; 17] = [
@@ -39,6 +36,9 @@ const OWN_HEADERS: [&str; 17] = [
     "Authorization",
     "Proxy-Authorization",
 ];
+
+/// What a request of ours starts with (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u8 = 70;
 
 /// Our INVITE without a final response.
 #[derive(Debug)]
@@ -232,7 +232,7 @@ impl Calling {
         }
         let known = self.earlies.iter().position(|e| e.dialog.remote_tag() == dialog.remote_tag());
         if known.is_none() {
-            if self.earlies.len() >= EARLY_DIALOGS_MAX {
+            if self.earlies.len() >= limit::FORKS_MAX {
                 return !is_reliable;
             }
             self.earlies.push(Early { dialog, rseq: None, sdp: None });
@@ -332,7 +332,7 @@ fn build_invite(core: &mut Core, call: OutgoingInvite, dialog_id: &DialogId) -> 
     let mut invite = Request::new(Method::Invite, uri);
     let headers = &mut invite.headers;
     headers.push("Via", via);
-    headers.push("Max-Forwards", "70");
+    headers.push("Max-Forwards", max_forwards(&call.headers).to_string());
     headers.push("From", from.to_string());
     headers.push("To", to.to_string());
     headers.push("Call-ID", &dialog_id.call_id);
@@ -344,6 +344,12 @@ fn build_invite(core: &mut Core, call: OutgoingInvite, dialog_id: &DialogId) -> 
     }
     core::attach_sdp(&mut invite.headers, &mut invite.body, call.sdp);
     invite
+}
+
+/// What the caller's leg left of Max-Forwards, as the engine passes it on among the headers.
+fn max_forwards(headers: &[(String, String)]) -> u8 {
+    let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Max-Forwards"));
+    given.and_then(|(_, value)| value.parse().ok()).unwrap_or(MAX_FORWARDS).min(MAX_FORWARDS)
 }
 
 /// Adds a header of the engine's. One that cannot be written, or is ours to write under its full

@@ -9,15 +9,13 @@ use super::core::{self, Core, LegTimer, Owner};
 use super::established::{Established, Success};
 use super::event::Event;
 use super::incoming::{read_sdp, read_timer};
+use super::leg::{Leg, Phase};
 use super::reply::Reply;
 use super::session_timer::SessionTimer;
-use crate::base::LegId;
+use crate::base::{LegId, limit};
 use crate::sip::message::{Method, Request, Response, StatusCode};
 use crate::sip::transaction::TransactionId;
 use std::time::{Duration, Instant};
-
-/// How often our re-INVITE may meet the peer's before the engine is told.
-const GLARES_MAX: u8 = 4;
 
 /// Whose offer is open.
 #[derive(Debug)]
@@ -66,11 +64,39 @@ pub(super) enum AfterReInvite {
     Lost,
 }
 
+impl Leg {
+    /// The engine's `ReOffer`; refused at once in a call that is not answered yet.
+    pub(super) fn re_offer(&mut self, core: &mut Core, now: Instant, sdp: Vec<u8>) {
+        let (leg, is_over) = (self.id, self.is_over());
+        match &mut self.phase {
+            Phase::Established(established) => established.re_offer(core, now, leg, sdp),
+            Phase::Calling(_) | Phase::Offered(_) if !is_over => {
+                core.emit(Event::ReRejected { leg, status: 491 });
+            }
+            Phase::Calling(_) | Phase::Offered(_) | Phase::Leaving(_) | Phase::Gone => {}
+        }
+    }
+
+    /// The engine's `ReAnswer`.
+    pub(super) fn re_answer(&mut self, core: &mut Core, now: Instant, sdp: Vec<u8>) {
+        if let Phase::Established(established) = &mut self.phase {
+            established.re_answer(core, now, self.id, sdp);
+        }
+    }
+
+    /// The engine's `ReReject`.
+    pub(super) fn re_reject(&mut self, core: &mut Core, now: Instant, status: u16) {
+        if let Phase::Established(established) = &mut self.phase {
+            established.re_reject(core, now, self.id, status);
+        }
+    }
+}
+
 impl Established {
     // Our offers.
 
-    /// The engine's `ReOffer`. A newer one replaces one that still waits.
-    pub(super) fn re_offer(&mut self, core: &mut Core, now: Instant, leg: LegId, sdp: Vec<u8>) {
+    /// A newer offer replaces one that still waits.
+    fn re_offer(&mut self, core: &mut Core, now: Instant, leg: LegId, sdp: Vec<u8>) {
         self.postponed = Some(Postponed { sdp, glares: 0, is_timed: false });
         core.set_timer(leg, LegTimer::Reoffer, None);
         self.pump_offer(core, now, leg);
@@ -125,7 +151,7 @@ impl Established {
         match response.status.get() {
             ..=299 => self.take_answer(core, now, leg, &sent, response),
             408 | 481 => return AfterReInvite::Lost,
-            491 if sent.glares < GLARES_MAX && self.postponed.is_none() => {
+            491 if sent.glares < limit::GLARES_MAX && self.postponed.is_none() => {
                 let wait = self.glare_wait(core);
                 core.set_timer(leg, LegTimer::Reoffer, Some(now + wait));
                 let glares = sent.glares + 1;
@@ -218,8 +244,7 @@ impl Established {
         Ok((sdp, timer))
     }
 
-    /// The engine's `ReAnswer`.
-    pub(super) fn re_answer(&mut self, core: &mut Core, now: Instant, leg: LegId, sdp: Vec<u8>) {
+    fn re_answer(&mut self, core: &mut Core, now: Instant, leg: LegId, sdp: Vec<u8>) {
         let Some(received) = self.take_received() else { return };
         let ReceivedOffer { transaction, request, has_sdp, timer } = *received;
         let mut response = core.reply_in_dialog(&request, StatusCode::OK, "");
@@ -240,8 +265,7 @@ impl Established {
         self.pump_offer(core, now, leg);
     }
 
-    /// The engine's `ReReject`.
-    pub(super) fn re_reject(&mut self, core: &mut Core, now: Instant, leg: LegId, status: u16) {
+    fn re_reject(&mut self, core: &mut Core, now: Instant, leg: LegId, status: u16) {
         self.refuse_offer(core, now, core::status(status));
         self.pump_offer(core, now, leg);
     }
