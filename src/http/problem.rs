@@ -1,6 +1,6 @@
 //! Refusals as RFC 9457 problems: a stable code for programs, a sentence for people.
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -8,9 +8,12 @@ use serde::Serialize;
 use crate::access::{AccessError, SessionError, TokenError};
 use crate::store::StoreError;
 
-/// A refusal.
+/// A refusal. Boxed: results that hold one are returned far more often without.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -34,14 +37,15 @@ impl Problem {
     /// A refusal with its stable code and a sentence.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, header: None }
+        let detail = detail.into();
+        Self(Box::new(Parts { status, code, detail, field: None, header: None }))
     }
 
     /// 401: who are you?
     #[must_use]
     pub fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
-        let bearer = (axum::http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        Self { header: Some(bearer), ..Self::new(StatusCode::UNAUTHORIZED, code, detail) }
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
     /// 403: not you.
@@ -59,47 +63,47 @@ impl Problem {
     /// 503, to be tried again.
     #[must_use]
     pub fn busy(code: &'static str, detail: impl Into<String>, retry_after_s: u16) -> Self {
-        let header = (RETRY_AFTER, HeaderValue::from(retry_after_s));
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
-        Self { header: Some(header), ..problem }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
+            .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
     }
 
     /// Names the field of the request that is wrong.
     #[must_use]
     pub fn in_field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.0.field = Some(field.into());
         self
     }
 
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.0.header = Some((name, value));
         self
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let Parts { status, code, detail, field, header } = *self.0;
         let body = Body {
             kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            code: self.code,
-            detail: &self.detail,
-            field: self.field.as_deref(),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: &detail,
+            field: field.as_deref(),
         };
         let json = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = (self.status, json).into_response();
+        let mut response = (status, json).into_response();
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, problem);
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
         response
