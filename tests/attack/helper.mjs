@@ -10,7 +10,7 @@ let witness;
 export async function unharmed() {
   const ringfence = await server();
   if (!witness) {
-    witness = await Phone.open('jssip', { url: ringfence.url, origin: ringfence.origin, account: ringfence.account(1004), tone: 650 });
+    witness = await Phone.open('jssip', { url: ringfence.url, origin: ringfence.origin, account: ringfence.account(1007), tone: 650 });
     await witness.register();
   }
   await witness.talk('*43');

@@ -10,7 +10,7 @@ import { unharmed } from './helper.mjs';
 /** A talking phone, the addresses of the server's media from its answer, and the ICE names of both sides. */
 async function talking(t) {
   const ringfence = await server();
-  const agent = await phone(t, 'jssip', ringfence, 1003, { tone: 700 });
+  const agent = await phone(t, 'jssip', ringfence, 1005, { tone: 700 });
   await agent.talk('*43');
   await hears(agent.page, 700);
   const [ours, theirs] = await agent.page.evaluate(() => {

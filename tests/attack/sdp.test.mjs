@@ -38,7 +38,7 @@ for (const [name, spoil] of [
   ['another fingerprint', (sdp) => sdp.replace(/(a=fingerprint:sha-256 )(..)/g, (_, start, byte) => start + (byte === '00' ? '01' : '00'))],
 ]) {
   attack(`m12 ${name} than the browser's certificate: no audio, and the call is torn down in 5 s`, async (t, ringfence) => {
-    const agent = await softphone(t, 'jssip', ringfence, 1003, { tone: 500 });
+    const agent = await softphone(t, 'jssip', ringfence, 1005, { tone: 500 });
     await agent.page.evaluate((text) => {
       const change = new Function(`return ${text}`)();
       window.phone.changeSdp = (event) => { if (event.originator === 'local') event.sdp = change(event.sdp); };

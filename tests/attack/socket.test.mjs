@@ -112,7 +112,7 @@ attack('a socket that does not register within 5 s is closed', async (t, ringfen
 
 attack('a25 nothing but REGISTER is served before authentication', async (t, ringfence) => {
   const phone = await join(t, ringfence);
-  for (const method of ['INVITE', 'MESSAGE', 'SUBSCRIBE', 'OPTIONS', 'BYE', 'REFER', 'UPDATE', 'INFO']) {
+  for (const method of ['INVITE', 'MESSAGE', 'SUBSCRIBE', 'BYE', 'REFER', 'UPDATE', 'INFO']) {
     if (phone.socket.closed) break;
     const answer = await phone.ask(method, 'sip:*43@ringfence', { headers: { Authorization: null } }).catch(() => ({ status: 0 }));
     assert.ok(answer.status === 0 || answer.status >= 400, `${method}: ${answer.status}`);

@@ -104,7 +104,7 @@ for (const library of libraries) {
     assert.equal(missed.by, 'remote');
     assert.doesNotMatch(missed.reason ?? '', /elsewhere/i);
 
-    await caller.call('1003');
+    await caller.call('1005');
     const absent = await caller.ends();
     assert.equal(absent.code, 480);
     assert.match(absent.phrase, /\w+ \w+/, 'in words');
@@ -163,10 +163,10 @@ test('c06 all phones of an agent ring, the first to answer wins, the others see 
 
 test('*45 rings the other phone of the caller', async (t) => {
   const ringfence = await server();
-  const one = await phone(t, 'jssip', ringfence, 1003, { tone: 500 });
+  const one = await phone(t, 'jssip', ringfence, 1005, { tone: 500 });
   await one.call('*45');
   assert.equal((await one.ends()).code, 480, 'there is no other phone yet');
-  const two = await phone(t, 'sipjs', ringfence, 1003, { tone: 800 });
+  const two = await phone(t, 'sipjs', ringfence, 1005, { tone: 800 });
   await one.call('*45');
   await two.rings();
   await two.answer();

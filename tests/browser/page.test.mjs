@@ -73,7 +73,7 @@ test('the page rings, is answered, sends digits by its pad, and says that they h
   const page = await signIn(server);
   t.after(() => page.context().close());
   const number = /\d+/.exec(await at(page, 'registered-light').locator('.number').innerText())[0];
-  const caller = await phone(t, 'jssip', server, number === '1002' ? 1003 : 1002, { tone: 500 });
+  const caller = await phone(t, 'jssip', server, number === '1002' ? 1005 : 1002, { tone: 500 });
   await caller.call(number);
   await at(page, 'answer').click();
   await caller.sees('confirmed');

@@ -11,7 +11,6 @@ const preferences = {
   'media.navigator.streams.fake': true,
   'media.navigator.permission.disabled': true,
   'media.navigator.audio.fake_frequency': microphoneHz,
-  'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
   'media.autoplay.default': 0,
   'app.update.enabled': false,

@@ -11,7 +11,7 @@ export const isInstalled = () => process.getuid?.() === 0 && fs.existsSync(path.
 /** A running Asterisk. `ports` are its listeners; `ca` is the file that a client has to trust. */
 export class Pbx {
   /** Chooses ports and writes the configuration; `start` starts it. Both may come long after one another. */
-  static async prepare({ secret, trust = [], verifyServer = false } = {}) {
+  static async prepare({ secret, verifyServer = false } = {}) {
     const pbx = new Pbx();
     pbx.secret = secret ?? `canary-trunk-${Math.random().toString(36).slice(2)}`;
     const [tls, sip, http, wss] = await freePorts(4);
@@ -28,7 +28,6 @@ export class Pbx {
     for (const name of ['pbx.pem', 'pbx.key']) fs.copyFileSync(path.join(pbx.pki, name), path.join(pbx.folder, 'pki', name));
     const read = (file) => fs.readFileSync(file, 'utf8');
     fs.writeFileSync(path.join(pbx.folder, 'pki/pbx-both.pem'), read(path.join(pbx.pki, 'pbx.key')) + read(path.join(pbx.pki, 'pbx.pem')));
-    fs.writeFileSync(path.join(pbx.folder, 'pki/trusted.pem'), [pbx.ca, ...trust].map(read).join('\n'));
 
     const modules = fs.readdirSync(path.join(root, 'usr/lib')).find((name) => fs.existsSync(path.join(root, 'usr/lib', name, 'asterisk/modules')));
     const values = {
@@ -46,8 +45,9 @@ export class Pbx {
     return pbx;
   }
 
-  /** Starts Asterisk and waits until it answers its console. */
-  async start() {
+  /** Starts Asterisk and waits until it answers its console. `trust` are further authorities for its calls by TLS. */
+  async start({ trust = [] } = {}) {
+    fs.writeFileSync(path.join(this.folder, 'pki/trusted.pem'), [this.ca, ...trust].map((file) => fs.readFileSync(file, 'utf8')).join('\n'));
     this.log = path.join(newFolder('asterisk'), 'console.log');
     for (const name of ['asterisk.ctl', 'asterisk.pid']) fs.rmSync(path.join(this.folder, 'var', name), { force: true });
     this.process = start('chroot', [root, '/usr/sbin/asterisk', '-f', '-C', `${this.inside}/etc/asterisk.conf`], { log: this.log });

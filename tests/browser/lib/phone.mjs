@@ -70,10 +70,15 @@ export class Phone {
     return until(`${this.library}'s call to end`, () => this.page.evaluate(() => window.phone.ended), timeout, 30);
   }
 
-  /** Waits for an incoming call and gives the caller's user part. */
+  /** Waits for the next incoming call and gives the caller's user part. */
   async rings(timeout = 6000) {
-    await this.sees('incoming', timeout);
-    return this.page.evaluate(() => window.phone.from);
+    const before = this.rung ?? 0;
+    const state = await until(`${this.library} to ring`, async () => {
+      const now = await this.page.evaluate(() => ({ incoming: window.phone.incoming, from: window.phone.from }));
+      return now.incoming > before && now;
+    }, timeout, 30);
+    this.rung = state.incoming;
+    return state.from;
   }
 
   async close() {

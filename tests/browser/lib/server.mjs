@@ -93,5 +93,5 @@ export class Server {
   }
 
   /** Ctrl-C; gives the exit code. */
-  stop() { return this.process.stop('SIGINT'); }
+  stop() { return this.process.stop('SIGINT', 9000); }
 }

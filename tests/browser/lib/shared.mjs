@@ -1,5 +1,6 @@
 // What the tests of one process share: one Chromium, one Ringfence without a trunk, one PBX with a Ringfence on it. Each
 // is started when first asked for and ended when the last test is over. Tests are declared with the `test` of this file.
+import path from 'node:path';
 import { after, test as declare } from 'node:test';
 import { closeBrowser } from './browser.mjs';
 import { Pbx } from './pbx.mjs';
@@ -13,8 +14,11 @@ let trunk;
 let failures = 0;
 const started = [];
 
-/** Declares a test; when one fails, the logs of the run are kept. */
+const match = process.env.RINGFENCE_TESTS_MATCH ? new RegExp(process.env.RINGFENCE_TESTS_MATCH, 'i') : /./;
+
+/** Declares a test, if its name is wanted; when one fails, the logs of the run are kept. */
 export function test(name, body) {
+  if (!match.test(name)) return;
   declare(name, { timeout: 60000 }, async (t) => {
     try {
       await body(t);
@@ -41,9 +45,9 @@ export function server() {
   return alone;
 }
 
-/** The running Asterisk. */
-export function sharedPbx() {
-  pbx ??= Pbx.prepare().then((one) => one.start());
+/** The running Asterisk; its trunk is the Ringfence of `trunkServer`. */
+export async function sharedPbx() {
+  await trunkServer();
   return pbx;
 }
 
@@ -52,14 +56,18 @@ export const trunkTo = (one, account = 'ringfence', media = 'srtp') => ({
   user: account, password: one.secret, port: one.ports.tls, ca: one.ca, media,
 });
 
-/** The Ringfence that is registered with the shared PBX; the PBX knows where to reach it. */
+/**
+ * The Ringfence that is registered with the shared PBX. The PBX knows where to reach it, and verifies its certificate by
+ * name when it calls.
+ */
 export function trunkServer() {
   trunk ??= (async () => {
-    const one = await sharedPbx();
-    const ringfence = await Server.start({ trunk: trunkTo(one) });
+    pbx = await Pbx.prepare({ verifyServer: true });
+    const ringfence = await Server.start({ trunk: trunkTo(pbx) });
     started.push(ringfence);
-    await one.cli(`dialplan set global GATEWAY_PORT ${ringfence.sipPort}`);
-    await one.waitRegistered();
+    await pbx.start({ trust: [path.join(ringfence.data, 'dev-ca.pem')] });
+    await pbx.cli(`dialplan set global GATEWAY_PORT ${ringfence.sipPort}`);
+    await pbx.waitRegistered('ringfence', 20000);
     return ringfence;
   })();
   return trunk;
@@ -83,7 +91,7 @@ async function finish() {
     });
     await attempt(async () => one.checkLog());
   }
-  await attempt(async () => (await pbx)?.remove());
+  await attempt(async () => pbx?.remove());
   cleanWorkFolder(failures > 0 || problems.length > 0);
   if (problems.length) throw new Error(problems.join('\n'));
 }

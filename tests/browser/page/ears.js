@@ -99,8 +99,20 @@
 
     createOffer(...args) { prefer(this); return super.createOffer(...args); }
 
-    createAnswer(...args) { prefer(this); return super.createAnswer(...args); }
+    setRemoteDescription(description, ...rest) {
+      if (!options.codecs || description?.type !== 'offer') return super.setRemoteDescription(description, ...rest);
+      return super.setRemoteDescription({ type: 'offer', sdp: withWantedCodecs(description.sdp) }, ...rest);
+    }
   };
+
+  /** An offer as a phone with only these codecs would read it (preferences in an answer would bind only one direction). */
+  function withWantedCodecs(sdp) {
+    const names = [...options.codecs, 'telephone-event'].map((name) => name.toLowerCase());
+    const unwanted = new Set([...sdp.matchAll(/^a=rtpmap:(\d+) ([^/]+)/gm)].filter(([, , name]) => !names.includes(name.toLowerCase())).map(([, number]) => number));
+    return sdp
+      .replace(/^(m=audio \d+ \S+) (.*?)(\r?)$/gm, (_, start, numbers, end) => `${start} ${numbers.split(' ').filter((number) => !unwanted.has(number)).join(' ')}${end}`)
+      .replace(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)[^\n]*\n/gm, (line, number) => (unwanted.has(number) ? '' : line));
+  }
 
   const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

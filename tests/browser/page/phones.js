@@ -12,6 +12,7 @@ class Base {
     this.options = options;
     this.events = [];
     this.ended = null;
+    this.incoming = 0;
   }
 
   note(name, detail) { this.events.push(detail === undefined ? name : `${name} ${detail}`); }
@@ -47,6 +48,7 @@ class JsSipPhone extends Base {
         this.begin();
         this.from = request.from.uri.user;
         this.note('incoming');
+        this.incoming += 1;
       }
       this.follow(session);
     });
@@ -102,6 +104,7 @@ class SipJsPhone extends Base {
           this.begin();
           this.from = invitation.remoteIdentity.uri.user;
           this.note('incoming');
+          this.incoming += 1;
           this.follow(invitation);
         },
       },
@@ -161,7 +164,9 @@ class SipJsPhone extends Base {
     return this.session instanceof SIP.Inviter ? this.session.cancel() : this.session.reject();
   }
 
+  /** As SIP.js's own SessionManager does it: the direction changes and the microphone goes quiet. */
   async setHold(hold) {
+    this.mute(hold);
     this.session.sessionDescriptionHandlerOptionsReInvite = { hold };
     await this.session.invite({ requestDelegate: { onAccept: () => this.note(hold ? 'hold' : 'unhold'), onReject: (r) => this.note('hold refused', r.message.statusCode) } });
   }
