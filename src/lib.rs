@@ -26,7 +26,7 @@ pub mod net;
 pub mod engine;
 
 // Edges.
-// pub mod cli;
+pub mod cli;
 pub mod http;
 pub mod run;
 pub mod server;

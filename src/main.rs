@@ -1,18 +1,57 @@
-//! temporary
-use ringfence::config::*;
-fn main(){
-    ringfence::server::prepare_process();
-    let a: Vec<String> = std::env::args().collect();
-    let get = |k: &str| a.iter().position(|x| x==k).and_then(|i| a.get(i+1)).cloned();
-    let mut f = DevFlags{ data: get("--data").unwrap_or("/tmp/rfdata".into()).into(), ..DevFlags::default() };
-    if let Some(l)=get("--listen"){f.listen=l.parse().unwrap();}
-    if let Some(l)=get("--listen-tls"){f.listen_tls=l.parse().unwrap();}
-    if let Some(l)=get("--sip-listen"){f.sip_listen=Some(l.parse().unwrap());}
-    f.listen_metrics="127.0.0.1:0".parse().unwrap();
-    if let Some(t)=get("--trunk"){ f.trunks.push(TrunkFlag{argument:t.parse().unwrap(), ca:get("--trunk-ca").map(Into::into), media: if get("--trunk-media").as_deref()==Some("rtp"){TrunkMedia::Rtp}else{TrunkMedia::Srtp}}); }
-    let c = Config::dev(f).map_err(|e| eprintln!("{e}")).unwrap();
-    let _ = tracing_subscriber::fmt().with_env_filter(get("--log").unwrap_or("info".into())).with_writer(std::io::stderr).try_init();
-    let rt = tokio::runtime::Runtime::new().unwrap();
-    let r = rt.block_on(ringfence::run::dev(c, ringfence::run::Presentation{json: a.contains(&"--json".to_string()), open:false}));
-    if let Err(e)=r { eprintln!("error: {e}"); std::process::exit(1) }
+//! The `ringfence` command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ringfence::base::{Clock, Secret};
+use ringfence::cli::{DevShow, Exit, Failure, Hooks, TestStep, run};
+use ringfence::config::Config;
+use ringfence::engine::test_trunk;
+use ringfence::run::{Presentation, RunError, dev, serve};
+use ringfence::server::prepare_process;
+use ringfence::store::TrunkRow;
+
+fn main() -> ExitCode {
+    prepare_process();
+    run(std::env::args_os(), &Real)
+}
+
+/// The command line's hooks on the real server.
+struct Real;
+
+impl Hooks for Real {
+    async fn dev(&self, config: Config, show: DevShow) -> Result<(), Failure> {
+        let presentation = Presentation {
+            json: show == DevShow::Json,
+            open: show == DevShow::WordsAndBrowser,
+        };
+        Box::pin(dev(config, presentation)).await.map_err(|error| failed(&error))
+    }
+
+    async fn serve(&self, config: Config) -> Result<(), Failure> {
+        Box::pin(serve(config)).await.map_err(|error| failed(&error))
+    }
+
+    async fn test_trunk(
+        &self,
+        trunk: &TrunkRow,
+        password: Option<Secret>,
+        ca_file: Option<PathBuf>,
+    ) -> Vec<TestStep> {
+        let report = Box::pin(test_trunk(&Clock::system(), trunk, password, ca_file)).await;
+        report
+            .steps
+            .into_iter()
+            .map(|step| TestStep {
+                step: step.step,
+                ok: step.ok,
+                detail: step.detail,
+                took_ms: step.took_ms,
+            })
+            .collect()
+    }
+}
+
+fn failed(error: &RunError) -> Failure {
+    Failure::new(Exit::Failed, error)
 }

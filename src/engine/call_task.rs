@@ -278,6 +278,12 @@ impl CallTask {
             self.step(Input::MediaLost { leg, cause: Cause::NotAcceptable });
             return;
         };
+        for joined in [Some(leg), with].into_iter().flatten() {
+            if let Some(found) = self.legs.get(&joined) {
+                let id = found.path().id;
+                found.path().send(MediaCommand::Answered { id });
+            }
+        }
         if !self.legs.get(&leg).is_some_and(|found| found.command(Command::Answer { leg, sdp })) {
             self.lost(leg);
         }

@@ -21,11 +21,11 @@ const ENDINGS_EVERY: Duration = Duration::from_secs(2);
 pub struct Housekeeping;
 
 impl Housekeeping {
-    /// Starts it. Ends when the engine is gone.
+    /// Starts it. Runs as long as the process.
     pub fn spawn(
         engine: Arc<Engine>,
         mut states: mpsc::Receiver<(TrunkId, LinkState)>,
-    ) -> tokio::task::JoinHandle<()> {
+    ) {
         let mut revoked = engine.parts.access.revocations().subscribe();
         tokio::spawn(async move {
             let mut gauges = interval(GAUGES_EVERY);
@@ -52,7 +52,7 @@ impl Housekeeping {
                     }
                 }
             }
-        })
+        });
     }
 }
 

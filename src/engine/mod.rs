@@ -123,7 +123,8 @@ impl Engine {
             mailboxes.push(mailbox);
         }
         let _ = engine.trunks.set(Trunks::new(entries.clone()));
-        let mut tasks = vec![Housekeeping::spawn(engine.clone(), states_inbox)];
+        Housekeeping::spawn(engine.clone(), states_inbox);
+        let mut tasks = Vec::new();
         for ((row, entry), mailbox) in engine.trunk_rows().iter().zip(entries).zip(mailboxes) {
             let task = trunk_link::TrunkLink::spawn(engine.clone(), row.clone(), entry, mailbox)?;
             tasks.push(task);

@@ -78,12 +78,6 @@ impl SipStream {
         }
     }
 
-    /// Whether calls use the link.
-    #[must_use]
-    pub fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
-    }
-
     /// Runs until the connection ends, `deadline` comes, or a report waits. Call again after the
     /// last two.
     pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(

@@ -26,10 +26,10 @@ mod properties;
 mod status;
 mod write;
 
-// pub mod dialog;
-// pub mod registration;
-// pub mod transaction;
-// pub mod user_agent;
+pub mod dialog;
+pub mod registration;
+pub mod transaction;
+pub mod user_agent;
 
 pub use header::{CSeq, Headers, Via};
 pub use message::{Message, Method, ParseError, Request, Response, StatusCode};
