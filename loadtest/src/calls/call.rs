@@ -1,0 +1,144 @@
+//! One call from connecting to hanging up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ringfence::base::Clock;
+use tokio::sync::watch;
+use tokio::time::{interval, sleep};
+
+use super::browser::{Browser, Codec};
+use super::tally::Tally;
+use crate::client::Dialer;
+use crate::people::Agent;
+use crate::sip::Phone;
+
+/// What all calls have in common.
+#[derive(Clone)]
+pub struct Plan {
+    /// How to reach the server.
+    pub dialer: Dialer,
+    /// What to send.
+    pub codec: Codec,
+    /// Time.
+    pub clock: Clock,
+    /// When the run began.
+    pub began: Instant,
+    /// Becomes true when it is time to hang up.
+    pub stopped: watch::Receiver<bool>,
+}
+
+/// What all calls add up to while they run.
+#[derive(Default)]
+pub struct Shared {
+    /// Calls whose first frame came back.
+    pub up: AtomicU64,
+    /// Calls that ended before they should.
+    pub failed: AtomicU64,
+    /// Frames sent by calls that are up or coming up.
+    pub frames: AtomicU64,
+}
+
+impl Shared {
+    /// Calls that are up or never will be.
+    pub fn settled(&self) -> u64 {
+        self.up.load(Ordering::Relaxed) + self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// What became of a call.
+pub struct Outcome {
+    /// TCP, TLS and upgrade.
+    pub connect: Option<Duration>,
+    /// INVITE to 200.
+    pub answer: Option<Duration>,
+    /// 200 to the first frame heard again: keys at both ends.
+    pub keys: Option<Duration>,
+    /// What was heard.
+    pub tally: Tally,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// Runs one call.
+pub async fn run(plan: Plan, shared: Arc<Shared>, index: usize, agent: Agent) -> Outcome {
+    let mut outcome =
+        Outcome { connect: None, answer: None, keys: None, tally: Tally::default(), failure: None };
+    if let Err(error) = attempt(&plan, &shared, index, &agent, &mut outcome).await {
+        if outcome.keys.is_some() {
+            shared.up.fetch_sub(1, Ordering::Relaxed);
+        }
+        shared.failed.fetch_add(1, Ordering::Relaxed);
+        outcome.failure = Some(format!("{error:#}"));
+    }
+    outcome
+}
+
+async fn attempt(
+    plan: &Plan,
+    shared: &Shared,
+    index: usize,
+    agent: &Agent,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    let since = |start: Instant| plan.clock.now().saturating_duration_since(start);
+    let start = plan.clock.now();
+    let socket = plan.dialer.connect(None).await.context("connect")?;
+    outcome.connect = Some(since(start));
+    let mut phone = Phone::new(socket, &agent.number, &agent.token, &format!("p{index:06}"));
+    phone.register().await?;
+    let (mut browser, offer) = Browser::offer(plan.codec, &plan.clock, plan.began).await?;
+    let start = plan.clock.now();
+    let answer = phone.invite("*43", &offer).await?;
+    outcome.answer = Some(since(start));
+    let answered = plan.clock.now();
+    let talk = async {
+        browser.connect(answer).await?;
+        talk(plan, shared, &mut browser, answered, &mut outcome.keys).await
+    };
+    let ended = tokio::select! {
+        ended = talk => ended,
+        lost = phone.attend() => lost,
+    };
+    outcome.tally = browser.tally();
+    browser.close().await;
+    ended?;
+    phone.bye().await?;
+    phone.close().await;
+    Ok(())
+}
+
+/// Sends a frame every 20 ms until it is time to hang up, then waits for the last echoes.
+async fn talk(
+    plan: &Plan,
+    shared: &Shared,
+    browser: &mut Browser,
+    answered: Instant,
+    keys: &mut Option<Duration>,
+) -> Result<()> {
+    let mut stopped = plan.stopped.clone();
+    let mut ticks = interval(Duration::from_millis(20));
+    let deadline = answered + FIRST_ECHO_TIMEOUT;
+    while !*stopped.borrow_and_update() {
+        ticks.tick().await;
+        browser.send().await?;
+        shared.frames.fetch_add(1, Ordering::Relaxed);
+        if keys.is_none() {
+            *keys = browser.first_echo().map(|at| at.saturating_duration_since(answered));
+            if keys.is_some() {
+                shared.up.fetch_add(1, Ordering::Relaxed);
+            }
+            anyhow::ensure!(keys.is_some() || plan.clock.now() < deadline, "nothing is heard");
+        }
+    }
+    sleep(LAST_ECHOES).await;
+    Ok(())
+}
+
+/// How long after the answer the first echo may take.
+const FIRST_ECHO_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long the last echoes are waited for.
+const LAST_ECHOES: Duration = Duration::from_millis(500);
