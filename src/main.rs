@@ -8,7 +8,7 @@ use ringfence::cli::{DevShow, Exit, Failure, Hooks, TestStep, run};
 use ringfence::config::Config;
 use ringfence::engine::test_trunk;
 use ringfence::run::{Presentation, RunError, dev, serve};
-use ringfence::server::prepare_process;
+use ringfence::server::{StartError, prepare_process};
 use ringfence::store::TrunkRow;
 
 fn main() -> ExitCode {
@@ -53,5 +53,10 @@ impl Hooks for Real {
 }
 
 fn failed(error: &RunError) -> Failure {
-    Failure::new(Exit::Failed, error)
+    // A root key that does not open the data is a fault of the set-up, not of the program.
+    let exit = match error {
+        RunError::Start(StartError::Vault(_)) => Exit::Config,
+        RunError::Start(_) | RunError::Access(_) | RunError::Present(_) => Exit::Failed,
+    };
+    Failure::new(exit, error)
 }

@@ -210,6 +210,7 @@ impl CallTask {
         let Some(leg) = found else { return };
         match event {
             MediaEvent::Secured { dtls_version, profile, took } => {
+                self.engine.metrics().audio_secured(dtls_version, took);
                 let took_ms = took.as_millis();
                 tracing::info!(
                     call.id = %self.id, leg = %leg, dtls_version, srtp = profile.as_str(), took_ms,
@@ -268,7 +269,9 @@ impl CallTask {
     }
 
     fn answer_caller(&mut self, with: Option<LegId>) {
-        self.answered = Some(self.engine.clock().now());
+        let now = self.engine.clock().now();
+        self.answered = Some(now);
+        self.engine.metrics().call_answered(now - self.started);
         let sdp = match with {
             Some(callee) => self.join(callee),
             None => self.start_built_in(),

@@ -68,7 +68,7 @@ impl CallTask {
             request_uri: phone.contact.clone(),
             to: NameAddr::new(Uri::sip(Some(&phone.number), host.clone())),
             from: caller.identity(host),
-            headers: Vec::new(),
+            headers: onward(caller),
             sdp,
         };
         self.begin(phone.door.clone(), Side::Browser(leg), invite)
@@ -88,7 +88,7 @@ impl CallTask {
             request_uri: target.clone(),
             to: NameAddr::new(target),
             from: caller.identity(&trunk.domain),
-            headers: Vec::new(),
+            headers: onward(caller),
             sdp,
         };
         match self.begin(trunk.door.clone(), Side::Trunk(leg), invite) {
@@ -129,3 +129,15 @@ impl CallTask {
         Some(MediaPath { worker, id: MediaId::next(), events: self.media_events.clone() })
     }
 }
+
+/// The headers that go on to the next leg. Of the caller's own only Max-Forwards does, one less,
+/// so that a loop through the PBX ends (SECURITY S-15).
+fn onward(caller: &Caller) -> Vec<(String, String)> {
+    let name = "Max-Forwards";
+    let known = caller.invite.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+    let hops: u32 = known.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(HOPS_MAX);
+    vec![(name.to_owned(), hops.min(HOPS_MAX).saturating_sub(1).to_string())]
+}
+
+/// RFC 3261 §8.1.1.6.
+const HOPS_MAX: u32 = 70;

@@ -49,6 +49,7 @@ impl Housekeeping {
                         let room = engine.phones.available_permits();
                         let sockets = engine.config().limits.phones.saturating_sub(room);
                         engine.metrics.present(calls, phones, sockets);
+                        engine.metrics.media(engine.workers().handles());
                     }
                 }
             }

@@ -1,8 +1,12 @@
 //! What the engine counts. Handles are made once; counting is one atomic addition.
 
-use metrics::{Counter, Gauge, counter, gauge};
+use std::time::Duration;
 
+use metrics::{Counter, Gauge, counter, gauge, histogram};
+
+use super::media_thread::WorkerHandle;
 use crate::base::Cause;
+use crate::media::shard::Counter as MediaCounter;
 use crate::telemetry::metric;
 
 /// The engine's counters.
@@ -35,6 +39,24 @@ impl EngineMetrics {
     pub fn call_ended(&self, cause: Cause, answered: bool) {
         let outcome = if answered { "answered" } else { cause.as_str() };
         counter!(metric::CALLS, "outcome" => outcome).increment(1);
+    }
+
+    /// A caller was answered this long after it called.
+    pub fn call_answered(&self, after: Duration) {
+        histogram!(metric::CALL_SETUP).record(after);
+    }
+
+    /// A browser leg has keys this long after its first authenticated check.
+    pub fn audio_secured(&self, dtls_version: &'static str, took: Duration) {
+        histogram!(metric::DTLS_HANDSHAKE, "version" => dtls_version).record(took);
+    }
+
+    /// What the media workers have counted so far.
+    pub fn media(&self, workers: &[WorkerHandle]) {
+        for which in MediaCounter::ALL {
+            let total = workers.iter().map(|worker| worker.counters().count(*which)).sum();
+            counter!(metric::MEDIA_EVENTS, "kind" => which.name()).absolute(total);
+        }
     }
 
     /// A link to a PBX came up or went down.

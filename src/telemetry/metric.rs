@@ -30,14 +30,8 @@ pub const SIP_RESPONSES: &str = "ringfence_sip_responses_total";
 pub const SIP_MALFORMED: &str = "ringfence_sip_malformed_total";
 /// DTLS handshakes, seconds, by `version`.
 pub const DTLS_HANDSHAKE: &str = "ringfence_dtls_handshake_seconds";
-/// RTP packets, by `direction`.
-pub const RTP_PACKETS: &str = "ringfence_rtp_packets_total";
-/// RTP packets lost on the way in.
-pub const RTP_LOST: &str = "ringfence_rtp_lost_total";
-/// Packets that did not authenticate.
-pub const SRTP_AUTH_FAILURES: &str = "ringfence_srtp_auth_failures_total";
-/// Media packets dropped, by `reason`.
-pub const MEDIA_DROPPED: &str = "ringfence_media_dropped_total";
+/// What media workers did with packets, by `kind`: taken, sent, and each reason to drop one.
+pub const MEDIA_EVENTS: &str = "ringfence_media_packets_total";
 /// Whether a trunk is usable, 0 or 1, by `trunk`.
 pub const TRUNK_UP: &str = "ringfence_trunk_up";
 /// Always 1, by `version`.
