@@ -65,10 +65,11 @@ impl Origins {
     }
 
     /// The same places as WebSocket addresses, for the content security policy: not every
-    /// browser takes `'self'` to include them.
+    /// browser takes `'self'` to include them. The policy's grammar has no IPv6 address, so a page
+    /// opened at one relies on `'self'`.
     pub(super) fn socket_sources(&self) -> String {
-        let sources: Vec<_> =
-            self.allowed.iter().map(|origin| origin.replacen("http", "ws", 1)).collect();
+        let names = self.allowed.iter().filter(|origin| !origin.contains('['));
+        let sources: Vec<_> = names.map(|origin| origin.replacen("http", "ws", 1)).collect();
         sources.join(" ")
     }
 }
