@@ -7,6 +7,7 @@
 mod call_task;
 mod dial;
 mod directory;
+pub mod door;
 mod housekeeping;
 mod leg;
 mod link;
@@ -37,7 +38,7 @@ pub use trunks::{LinkState, TrunkEntry, Trunks};
 use crate::access::Access;
 use crate::base::{Cause, Clock, limit};
 use crate::config::{self, Config};
-use crate::http::{PhoneDoor, PhoneInfo, PhoneSocket};
+use door::{PhoneDoor, PhoneInfo, PhoneSocket};
 use crate::media::format::Codec;
 use crate::sdp::trunk::TrunkMedia;
 use crate::sip::uri::Host;

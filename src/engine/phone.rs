@@ -22,7 +22,7 @@ use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage};
 use super::routing::{Caller, CallerSide};
 use crate::access::Principal;
 use crate::base::{Cause, LegId, limit};
-use crate::http::{PhoneInfo, PhoneSocket};
+use super::door::{PhoneInfo, PhoneSocket};
 use crate::sip::message::{Message, ParseErrorKind};
 use crate::sip::user_agent::{Command, Event, IncomingInvite, Output, RegisterReceived, UserAgent};
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{Engine, host_of};
 use crate::base::limit;
-use crate::http::ListenerKind;
+use super::door::ListenerKind;
 use crate::sip::digest::{ChallengedBy, Credentials, DigestServer};
 use crate::sip::uri::{Host, Uri};
 use crate::sip::user_agent::{

@@ -12,7 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt;
 
-use super::door::ListenerKind;
+use crate::engine::door::ListenerKind;
 use super::router::{Peer, router};
 use super::services::Services;
 use crate::base::limit;

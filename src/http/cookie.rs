@@ -3,7 +3,7 @@
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 
-use super::door::ListenerKind;
+use crate::engine::door::ListenerKind;
 use crate::base::{Secret, limit};
 
 /// The cookie's name. `__Host-` makes browsers insist on Secure, this host and this path; plain

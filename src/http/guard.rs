@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::cookie;
-use super::door::ListenerKind;
+use crate::engine::door::ListenerKind;
 use super::origin::From;
 use super::problem::Problem;
 use super::router::Peer;

@@ -7,7 +7,6 @@ mod assets;
 mod caller;
 mod connection;
 mod cookie;
-mod door;
 mod guard;
 mod health;
 mod json;
@@ -24,7 +23,7 @@ mod token_api;
 mod upgrade;
 
 pub use connection::Http;
-pub use door::{ListenerKind, PhoneDoor, PhoneInfo, PhoneSocket};
+
 pub use metrics_page::{MetricsError, MetricsPage};
 pub use origin::Origins;
 pub use problem::Problem;

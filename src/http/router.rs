@@ -8,7 +8,7 @@ use axum::http::{Extensions, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
-use super::door::ListenerKind;
+use crate::engine::door::ListenerKind;
 use super::guard::{Guard, guard};
 use super::problem::Problem;
 use super::services::Services;

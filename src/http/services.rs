@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::door::PhoneDoor;
+use crate::engine::door::PhoneDoor;
 use super::origin::Origins;
 use crate::access::Access;
 use crate::base::Clock;

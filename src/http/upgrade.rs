@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::caller::{bearer, may, user_agent};
 use super::cookie;
-use super::door::PhoneInfo;
+use crate::engine::door::PhoneInfo;
 use super::origin::From;
 use super::problem::Problem;
 use super::router::Peer;
