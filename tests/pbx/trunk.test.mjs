@@ -73,7 +73,7 @@ for (const library of libraries) {
       await until('the PBX to read the digits', () => /609 read 1590\b/.test(pbx.messages().slice(before)), 8000);
       for (const duration of await receivesDigits(agent.page, '1590')) {
         const milliseconds = (1000 * duration) / clock;
-        assert.ok(milliseconds >= 200 && milliseconds <= 340, `250 ms were sent, ${milliseconds} ms came`);
+        assert.ok(milliseconds >= 90 && milliseconds <= 220, `120 ms were sent, ${milliseconds} ms came`);
       }
       await agent.hangup();
     });

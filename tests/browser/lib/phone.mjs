@@ -17,10 +17,14 @@ export class Phone {
     return phone;
   }
 
-  /** Connects and registers; resolves when registered, throws with the answer when refused. */
+  /** Connects and registers; resolves when registered, throws with what was seen when refused. */
   async register() {
     await this.page.evaluate(() => { window.phone.start(); });
-    await this.sees('registered', 5000);
+    const events = await until(`${this.library} to be registered or refused`, async () => {
+      const now = await this.events();
+      return now.some((event) => /^(registered$|registration failed|disconnected)/.test(event)) && now;
+    }, 5000, 30);
+    if (!events.includes('registered')) throw new Error(`not registered: ${events.join(', ')}`);
     return this;
   }
 
