@@ -77,6 +77,14 @@ attack('k13 a token presented at the upgrade is checked before 101', async (t, r
   }
 });
 
+attack('k13 a token of too low a level is refused before 101', async (t, ringfence) => {
+  const mint = async (level) => (await ringfence.command('token', 'mint', '--user', '1001', '--level', level)).stdout.trim();
+  const [none, agent] = [await mint('0'), await mint('1')];
+  assert.match(none, /^\S+\.\S+\.\S+$/);
+  refusedWith(await connect(t, ringfence, { headers: { Authorization: `Bearer ${none}` } }), 403);
+  refusedWith(await connect(t, ringfence, { headers: { Authorization: `Bearer ${agent}` } }), 101);
+});
+
 attack('w17 a token in the address does not open the socket as anybody', async (t, ringfence) => {
   const { token } = ringfence.account(1001);
   const { pathname } = new URL(ringfence.url);
