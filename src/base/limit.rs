@@ -290,3 +290,7 @@ pub const GLARES_MAX: u8 = 4;
 
 /// Most challenges answered for one request: a proxy's and a server's, each once more when stale.
 pub const CHALLENGES_MAX: usize = 4;
+
+/// How long the calls of a lost PBX link wait for it to come back. A connection that a network
+/// dropped is back within a second; a PBX that is gone has dropped its calls anyway.
+pub const LINK_ABSENCE_MAX: Duration = Duration::from_secs(8);

@@ -36,6 +36,8 @@ pub struct TrunkLink {
     /// Made at the first connection, when our own address is known.
     stream: Option<SipStream>,
     retry: Duration,
+    /// When the last connection was lost, until there is a new one.
+    lost_at: Option<Instant>,
 }
 
 /// How one connection ended.
@@ -61,7 +63,7 @@ impl TrunkLink {
             tls::Authorities { file: engine.config().sip.ca.clone(), pem: row.ca_pem.clone() };
         let connector = TlsConnector::from(Arc::new(tls::client_config(&authorities)?));
         let retry = limit::LINK_RETRY_MIN;
-        let link = Self { engine, row, entry, connector, stream: None, retry };
+        let link = Self { engine, row, entry, connector, stream: None, retry, lost_at: None };
         Ok(tokio::spawn(link.run(mailbox)))
     }
 
@@ -75,8 +77,9 @@ impl TrunkLink {
                 Err(reason) => reason,
             };
             self.set_state(LinkState::Down(reason));
+            let now = self.engine.clock().now();
+            self.lost_at.get_or_insert(now);
             if let Some(stream) = &mut self.stream {
-                let now = self.engine.clock().now();
                 stream.user_agent.flow_lost(now);
             }
             if !self.wait(&mut mailbox).await {
@@ -118,6 +121,7 @@ impl TrunkLink {
             }
         };
         self.entry.peer_ip.store(Some(Arc::new(peer.ip())));
+        self.lost_at = None;
         let now = self.engine.clock().now();
         let mut stream = match self.stream.take() {
             Some(mut known) => {
@@ -264,7 +268,9 @@ impl TrunkLink {
         let until = now + half + jitter;
         loop {
             let wake = self.stream.as_ref().and_then(|stream| stream.user_agent.poll_timeout());
-            let wake = wake.map_or(until, |at| at.min(until));
+            let give_up = self.lost_at.map(|at| at + limit::LINK_ABSENCE_MAX);
+            let give_up = give_up.filter(|_| self.stream.is_some());
+            let wake = [wake, give_up].into_iter().flatten().fold(until, Instant::min);
             tokio::select! {
                 message = mailbox.recv() => match message {
                     None | Some(LinkMessage::Close { .. }) => return false,
@@ -273,11 +279,21 @@ impl TrunkLink {
                 () = sleep_until(wake.into()) => {
                     let now = self.engine.clock().now();
                     self.expire(now);
+                    if give_up.is_some_and(|at| now >= at) {
+                        self.give_up();
+                    }
                     if now >= until {
                         return true;
                     }
                 }
             }
+        }
+    }
+
+    /// Ends the calls of a PBX that does not come back; the next connection starts afresh.
+    fn give_up(&mut self) {
+        if let Some(mut stream) = self.stream.take() {
+            stream.give_up_calls();
         }
     }
 
