@@ -361,12 +361,18 @@ fn sip_address(config: &Config, listeners: &Listeners) -> Option<(crate::sip::ur
     (!local.ip().is_unspecified()).then(|| (local.ip().into(), local.port()))
 }
 
-/// Audio addresses. Development stays on loopback on the browsers' side, unless told to advertise
-/// another address; the PBX's side binds where the route to the PBX leads.
+/// Audio addresses. In development only this machine's browsers are served, but at its own address
+/// too, since Firefox shuns loopback: the socket is bound wider and takes packets from this
+/// machine's addresses alone. The PBX's side binds where the route to the PBX leads.
 fn media_config(config: &Config, rows: &[Arc<TrunkRow>]) -> MediaConfig {
     let media = &config.media;
     let is_dev = config.mode == Mode::Development;
-    let reaches_out = media.advertise.iter().any(|ip| !ip.is_loopback());
+    let mut advertise = media.advertise.clone();
+    if is_dev && advertise.is_empty() {
+        advertise.extend(route_to(SOMEWHERE, 9).filter(|own| !own.is_loopback()));
+        advertise.push(IpAddr::from([127, 0, 0, 1]));
+    }
+    let reaches_out = advertise.iter().any(|ip| !ip.is_loopback());
     let any = IpAddr::from([0, 0, 0, 0]);
     let bind = if is_dev && reaches_out { any } else { media.bind };
     let trunk_advertise = rows.first().and_then(|row| route_to(&row.uri.host, row.uri.port));
@@ -378,13 +384,17 @@ fn media_config(config: &Config, rows: &[Arc<TrunkRow>]) -> MediaConfig {
         workers: media.workers,
         bind,
         browser_port: media.port,
-        advertise: media.advertise.clone(),
+        browsers_from: is_dev.then(|| advertise.clone()),
+        advertise,
         trunk_bind,
         trunk_advertise,
         trunk_port: media.trunk_port,
         trunk_sockets: limit::TRUNK_SOCKETS_PER_WORKER,
     }
 }
+
+/// An address that is nobody's (RFC 5737): the route to it is the default route.
+const SOMEWHERE: &str = "198.51.100.1";
 
 /// Our own address on the way to `host`; no packet is sent.
 fn route_to(host: &str, port: u16) -> Option<IpAddr> {

@@ -294,3 +294,7 @@ pub const CHALLENGES_MAX: usize = 4;
 /// How long the calls of a lost PBX link wait for it to come back. A connection that a network
 /// dropped is back within a second; a PBX that is gone has dropped its calls anyway.
 pub const LINK_ABSENCE_MAX: Duration = Duration::from_secs(8);
+
+/// How long a PBX has for its first answer on a new connection. Longer: the connection is tried
+/// anew, long before SIP itself would give up (Timer F, 32 s).
+pub const LINK_ANSWER_TIMEOUT: Duration = Duration::from_secs(6);

@@ -83,12 +83,20 @@ impl CallTask {
             return Plan::Refuse(Cause::Overloaded);
         };
         let target = trunk.number_uri(&caller.invite.number);
+        let mut from = caller.identity(&trunk.domain);
+        let mut headers = onward(caller);
+        // PBXs and carriers tell whose call it is by the user of From; who calls is asserted
+        // beside it (RFC 3325).
+        if let Some(account) = &trunk.account {
+            headers.push(("P-Asserted-Identity".to_owned(), from.to_string()));
+            from.uri.user = Some(account.to_string());
+        }
         let invite = OutgoingInvite {
             leg: LegId::next(),
             request_uri: target.clone(),
             to: NameAddr::new(target),
-            from: caller.identity(&trunk.domain),
-            headers: onward(caller),
+            from,
+            headers,
             sdp,
         };
         match self.begin(trunk.door.clone(), Side::Trunk(leg), invite) {

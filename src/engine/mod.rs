@@ -238,6 +238,7 @@ fn trunk_entry(row: &TrunkRow, door: link::LinkDoor) -> TrunkEntry {
         name: row.name.as_str().into(),
         domain: host_of(domain),
         port: row.domain.is_none().then_some(row.uri.port),
+        account: row.user.as_deref().map(Arc::from),
         profile: TrunkProfile {
             media: match row.media {
                 config::TrunkMedia::Srtp => TrunkMedia::Srtp,

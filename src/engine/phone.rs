@@ -203,6 +203,10 @@ impl Phone {
         let bytes = match frame {
             Frame::Text(text) => Bytes::from(text),
             Frame::Binary(bytes) => bytes,
+            // The page is gone, and its audio with it: nobody comes back for these calls.
+            Frame::Close(Some(frame)) if frame.code == CloseCode::Away => {
+                return Ok((Next::Close(1001, "going away"), Bytes::new()));
+            }
             Frame::Close(_) => return Ok((Next::Close(1006, ""), Bytes::new())),
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => {
                 return Ok((Next::Continue, Bytes::new()));

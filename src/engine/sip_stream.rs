@@ -3,6 +3,7 @@
 //! Both the link we open and the connections a PBX opens to us run this loop.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -110,6 +111,11 @@ impl SipStream {
                             let _ = self.flush(stream).await;
                             return end;
                         }
+                    }
+                    // Without the close_notify that TLS asks for; the library's words for it
+                    // would not help anybody.
+                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                        return StreamEnd::Lost("the PBX closed the connection".to_owned());
                     }
                     Err(error) => return StreamEnd::Lost(error.to_string()),
                 },

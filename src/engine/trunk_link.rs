@@ -157,20 +157,23 @@ impl TrunkLink {
         mailbox: &mut mpsc::Receiver<LinkMessage>,
     ) -> ConnectionEnd {
         let mut framer = StreamFramer::new();
-        let mut ping_at = None;
         let now = self.engine.clock().now();
-        match self.registration(limit::REGISTER_EXPIRES_S) {
+        // Until the first answer, how long the PBX has for it: one that is starting takes the
+        // connection and loses what comes. Then, on a link without registration, the next ping.
+        let mut deadline = Some(now + limit::LINK_ANSWER_TIMEOUT);
+        let mut is_answered = false;
+        let registers = match self.registration(limit::REGISTER_EXPIRES_S) {
             Some(registration) => {
                 stream.user_agent.handle_command(now, Command::Register(Box::new(registration)));
+                true
             }
             None => {
-                self.set_state(LinkState::Connected);
                 stream.user_agent.handle_command(now, Command::Ping);
-                ping_at = Some(now + limit::LINK_PING_EVERY);
+                false
             }
-        }
+        };
         loop {
-            match stream.run(connection, &mut framer, mailbox, ping_at).await {
+            match stream.run(connection, &mut framer, mailbox, deadline).await {
                 StreamEnd::Lost(reason) => return ConnectionEnd::Lost(reason),
                 StreamEnd::Garbage(reason) => {
                     return ConnectionEnd::Lost(format!("the PBX does not speak SIP: {reason}"));
@@ -179,12 +182,18 @@ impl TrunkLink {
                     self.farewell(stream, connection, &mut framer, mailbox).await;
                     return ConnectionEnd::Closed;
                 }
+                StreamEnd::Deadline if !is_answered => {
+                    return ConnectionEnd::Lost("the PBX does not answer".to_owned());
+                }
                 StreamEnd::Deadline => {
                     let now = self.engine.clock().now();
                     stream.user_agent.handle_command(now, Command::Ping);
-                    ping_at = Some(now + limit::LINK_PING_EVERY);
+                    deadline = Some(now + limit::LINK_PING_EVERY);
                 }
                 StreamEnd::Report => {
+                    is_answered = true;
+                    let now = self.engine.clock().now();
+                    deadline = (!registers).then(|| now + limit::LINK_PING_EVERY);
                     for report in std::mem::take(&mut stream.reports) {
                         if let Some(reason) = self.report(&report) {
                             return ConnectionEnd::Lost(reason);

@@ -59,6 +59,8 @@ pub struct TrunkEntry {
     pub domain: Host,
     /// The port of the Request-URI, when the configuration names one.
     pub port: Option<u16>,
+    /// Our account there, if any: the user of From, by which PBXs know whose call it is.
+    pub account: Option<Arc<str>>,
     /// Its media rules.
     pub profile: TrunkProfile,
     /// Its link's task.

@@ -25,6 +25,7 @@ pub fn serve() -> Result<bool> {
     let identity = Arc::new(DtlsIdentity::generate(clock.unix())?);
     let config = MediaConfig {
         workers: 1,
+        browsers_from: None,
         bind: LOOPBACK,
         browser_port: 0,
         advertise: Vec::new(),

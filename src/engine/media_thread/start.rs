@@ -30,6 +30,8 @@ pub struct MediaConfig {
     pub bind: IpAddr,
     /// UDP port of the first worker for browsers, the next ones follow; 0 picks free ones.
     pub browser_port: u16,
+    /// The only addresses browsers may come from beside loopback; `None` for any.
+    pub browsers_from: Option<Vec<IpAddr>>,
     /// Addresses put into SDP; `bind` when empty.
     pub advertise: Vec<IpAddr>,
     /// Where the trunk sockets bind.
@@ -169,7 +171,9 @@ impl MediaWorkers {
         };
         desk.workers.push(reports);
         let handle = WorkerHandle::new(plan.config, &sockets, requests, &published, &waker);
-        let worker = Worker::new(plan.clock, plan.prompts, sockets, queues, published, waker)?;
+        let from = plan.config.browsers_from.clone();
+        let worker =
+            Worker::new(plan.clock, plan.prompts, from, sockets, queues, published, waker)?;
         let (number, core) = (plan.worker, plan.core);
         let stop = Arc::clone(&self.stop);
         self.spawn(format!("media-{number}"), move || worker.run(core, &stop))?;

@@ -27,6 +27,7 @@ const OPUS: AudioFormat = AudioFormat { codec: Codec::Opus, payload_type: 111, d
 fn config(workers: usize) -> MediaConfig {
     MediaConfig {
         workers,
+        browsers_from: None,
         bind: LOOPBACK,
         browser_port: 0,
         advertise: Vec::new(),

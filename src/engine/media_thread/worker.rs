@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -66,6 +66,7 @@ impl Worker {
     pub(super) fn new(
         clock: &Clock,
         prompts: &Arc<Prompts>,
+        browsers_from: Option<Vec<IpAddr>>,
         sockets: Sockets,
         queues: Queues,
         published: Arc<Published>,
@@ -78,9 +79,13 @@ impl Worker {
             ports.push(Port::new(rtcp, Socket::TrunkRtcp(number)));
         }
         let config = ShardConfig { prompts: Arc::clone(prompts), started: now };
+        let mut shard = Shard::new(config);
+        if let Some(addresses) = browsers_from {
+            shard.restrict_browsers(addresses);
+        }
         Ok(Self {
             clock: clock.clone(),
-            shard: Shard::new(config),
+            shard,
             ports,
             queues,
             waker,

@@ -57,6 +57,8 @@ counters! {
     DroppedNoKeys = "dropped_no_keys",
     /// The SRTP tag is wrong (M-03, M-04, M-07, M-08, M-16).
     DroppedUnauthenticated = "dropped_unauthenticated",
+    /// Development mode: from another machine.
+    DroppedForeign = "dropped_foreign",
     /// Seen before (M-18).
     DroppedReplayed = "dropped_replayed",
     /// Beyond the leg's rate (M-20).

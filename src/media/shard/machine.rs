@@ -1,6 +1,7 @@
 //! The machine itself: its state, its face, and the answers of the other two threads.
 
 use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,13 +36,27 @@ pub struct Shard {
     pub(super) config: ShardConfig,
     /// A copy of a packet that is tried under several keys.
     pub(super) scratch: Box<PacketBuf>,
+    /// The only addresses browsers may come from, when not any.
+    pub(super) browsers_from: Option<Box<[IpAddr]>>,
 }
 
 impl Shard {
+    /// From now on takes browsers' packets only from loopback and `addresses`: development mode,
+    /// whose socket must be bound wider than this machine because Firefox shuns loopback.
+    pub fn restrict_browsers(&mut self, addresses: Vec<IpAddr>) {
+        self.browsers_from = Some(addresses.into_boxed_slice());
+    }
+
     /// One without legs.
     #[must_use]
     pub fn new(config: ShardConfig) -> Self {
-        Self { table: Table::default(), outbox: Outbox::default(), config, scratch: Box::default() }
+        Self {
+            table: Table::default(),
+            outbox: Outbox::default(),
+            config,
+            scratch: Box::default(),
+            browsers_from: None,
+        }
     }
 
     /// The next thing to do. Drain after every call.

@@ -4,7 +4,7 @@
 //! their tags or, on plain PBX legs, by coming from the signalled address (SECURITY M-01 to M-05,
 //! M-16).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::browser::Handshake;
@@ -44,6 +44,10 @@ impl Shard {
         source: SocketAddr,
         packet: &mut PacketBuf,
     ) -> Verdict {
+        let is_own = |own: &[IpAddr]| source.ip().is_loopback() || own.contains(&source.ip());
+        if !self.browsers_from.as_deref().is_none_or(is_own) {
+            return self.drop_packet(Counter::DroppedForeign);
+        }
         let kind = PacketKind::of(packet.as_slice());
         if kind == PacketKind::Stun {
             return self.handle_stun(now, source, packet);
