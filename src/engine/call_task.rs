@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 
 use super::Engine;
 use super::leg::{Leg, MediaEvents, MediaPath, Side};
-use super::link::{CallDoor, CallInput};
+use super::link::{CallDoor, CallInput, LinkMessage, deliver};
 use super::routing::{BuiltIn, Caller, Route};
 use crate::base::{CallId, Cause, LegId, MediaId, limit};
 use crate::call::{Input, Machine, Output, Plan};
@@ -324,7 +324,7 @@ impl CallTask {
 
     fn hang_up(&mut self, leg: LegId, cause: Cause) {
         if let Some(found) = self.legs.remove(&leg) {
-            let _ = found.command(Command::Hangup { leg, cause });
+            deliver(&found.door, LinkMessage::Command(Command::Hangup { leg, cause }));
             let id = found.path().id;
             found.path().send(MediaCommand::Close { id });
         }

@@ -3,7 +3,7 @@
 use super::call_task::CallTask;
 use super::directory::PhoneEntry;
 use super::leg::{BrowserLeg, Leg, MediaPath, Side, TrunkLeg};
-use super::link::LinkMessage;
+use super::link::{LinkMessage, deliver};
 use super::routing::{Caller, CallerSide};
 use super::trunks::TrunkEntry;
 use crate::base::{Cause, LegId, MediaId};
@@ -47,7 +47,7 @@ impl CallTask {
             None => {
                 let cause = result.err().unwrap_or(Cause::Failed);
                 let hang_up = LinkMessage::Command(Command::Hangup { leg, cause });
-                let _ = caller.door.try_send(hang_up);
+                deliver(&caller.door, hang_up);
             }
         }
         result

@@ -5,7 +5,7 @@
 
 use dashmap::DashMap;
 
-use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage};
+use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage, deliver};
 use crate::access::SessionId;
 use crate::base::{CallId, Cause, limit};
 use crate::sip::uri::Uri;
@@ -114,7 +114,7 @@ impl Directory {
     pub fn revoke(&self, session: SessionId) {
         let Some((_, sockets)) = self.sockets.remove(&session) else { return };
         for (_, door) in sockets {
-            let _ = door.try_send(LinkMessage::Close { code: 4401, reason: "session ended" });
+            deliver(&door, LinkMessage::Close { code: 4401, reason: "session ended" });
         }
     }
 
@@ -137,7 +137,7 @@ impl Directory {
     /// Ends every call.
     pub fn stop_calls(&self, cause: Cause) {
         for call in &self.calls {
-            let _ = call.value().try_send(CallInput::Stop(cause));
+            deliver(call.value(), CallInput::Stop(cause));
         }
     }
 
@@ -145,7 +145,7 @@ impl Directory {
     pub fn close_sockets(&self, code: u16, reason: &'static str) {
         for entry in &self.sockets {
             for (_, door) in entry.value() {
-                let _ = door.try_send(LinkMessage::Close { code, reason });
+                deliver(door, LinkMessage::Close { code, reason });
             }
         }
     }

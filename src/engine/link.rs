@@ -1,9 +1,10 @@
 //! The messages between calls and the links that carry their signalling.
 //!
 //! A link is a phone's socket or a TLS connection to a PBX. Each is one task with a bounded queue;
-//! so is each call. Neither ever waits for the other: a full queue counts as a lost peer.
+//! so is each call. Neither ever waits for the other: a full queue counts as a lost peer, and only
+//! the end of a leg is delivered all the same.
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::phone::Handover;
 use crate::base::{Cause, LegId};
@@ -54,4 +55,15 @@ pub enum CallInput {
     },
     /// End the call.
     Stop(Cause),
+}
+
+/// Delivers a message that must not be lost: the end of a leg. When the queue is full it waits in
+/// a task of its own; there is at most one such message for each leg and direction.
+pub fn deliver<T: Send + 'static>(door: &mpsc::Sender<T>, message: T) {
+    if let Err(TrySendError::Full(message)) = door.try_send(message) {
+        let door = door.clone();
+        tokio::spawn(async move {
+            let _ = door.send(message).await;
+        });
+    }
 }

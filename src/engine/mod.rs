@@ -10,6 +10,7 @@ mod directory;
 pub mod door;
 mod housekeeping;
 mod leg;
+mod leg_calls;
 mod link;
 pub mod media_thread;
 mod metrics;
@@ -45,7 +46,7 @@ use crate::sip::uri::Host;
 use crate::store::{Store, TrunkId, TrunkRow};
 use crate::vault::{TrunkBook, Vault};
 use directory::Directory;
-use link::LinkMessage;
+use link::{LinkMessage, deliver};
 use media_thread::MediaWorkers;
 use metrics::EngineMetrics;
 use registrar::Registrar;
@@ -162,7 +163,7 @@ impl Engine {
         self.directory.close_sockets(1012, "the server is restarting");
         for trunk in self.trunks().iter() {
             let reason = "the server is stopping";
-            let _ = trunk.door.try_send(LinkMessage::Close { code: 1012, reason });
+            deliver(&trunk.door, LinkMessage::Close { code: 1012, reason });
         }
     }
 

@@ -3,7 +3,7 @@
 //! The task outlives its socket while a call is up: the browser that comes back with the same
 //! `+sip.instance` hands its new socket to it and the call goes on (INTEROP case 44).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,11 +18,12 @@ use tokio_tungstenite::tungstenite::{self, Bytes, Message as Frame, protocol::Cl
 use super::Engine;
 use super::call_task::CallTask;
 use super::directory::{PhoneEntry, PhoneId};
-use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage};
+use super::door::{PhoneInfo, PhoneSocket};
+use super::leg_calls::{Forwarded, LegCalls};
+use super::link::{LinkDoor, LinkMessage};
 use super::routing::{Caller, CallerSide};
 use crate::access::Principal;
-use crate::base::{Cause, LegId, limit};
-use super::door::{PhoneInfo, PhoneSocket};
+use crate::base::{Cause, limit};
 use crate::sip::message::{Message, ParseErrorKind};
 use crate::sip::user_agent::{Command, Event, IncomingInvite, Output, RegisterReceived, UserAgent};
 
@@ -50,7 +51,7 @@ pub struct Phone {
     info: PhoneInfo,
     user_agent: UserAgent,
     door: LinkDoor,
-    calls: HashMap<LegId, CallDoor>,
+    calls: LegCalls,
     /// Messages for the socket; emptied before anything else is read.
     outbox: VecDeque<Vec<u8>>,
     registered: Option<Registered>,
@@ -103,7 +104,7 @@ impl Phone {
             id: PhoneId(NEXT.fetch_add(1, Ordering::Relaxed)),
             user_agent: engine.phone_user_agent(info.listener),
             door,
-            calls: HashMap::new(),
+            calls: LegCalls::default(),
             outbox: VecDeque::new(),
             registered: None,
             auth_deadline: info.principal.is_none().then_some(now + limit::SOCKET_AUTH_TIMEOUT),
@@ -251,32 +252,21 @@ impl Phone {
                 }
                 Output::Event(event) => event,
             };
-            match event {
-                Event::RegisterReceived(register) => match self.register(now, *register) {
-                    Next::Continue => {}
-                    next => return next,
-                },
-                Event::Invited(invite) => self.invited(now, invite),
-                Event::Rejected { leg, .. } | Event::Ended { leg, .. } => {
-                    if let Some(call) = self.calls.remove(&leg) {
-                        let _ = call.try_send(CallInput::Sip(event));
+            match self.calls.forward(event) {
+                Forwarded::Done => {}
+                Forwarded::Orphan(leg) => {
+                    let hang_up = Command::Hangup { leg, cause: Cause::Failed };
+                    self.user_agent.handle_command(now, hang_up);
+                }
+                Forwarded::Unclaimed(Event::Invited(invite)) => self.invited(now, invite),
+                Forwarded::Unclaimed(Event::RegisterReceived(register)) => {
+                    match self.register(now, *register) {
+                        Next::Continue => {}
+                        next => return next,
                     }
                 }
-                Event::Rang { leg, .. }
-                | Event::Answered { leg, .. }
-                | Event::Confirmed { leg, .. }
-                | Event::ReOffered { leg, .. }
-                | Event::ReAnswered { leg, .. }
-                | Event::ReRejected { leg, .. }
-                | Event::Dtmf { leg, .. } => {
-                    let full = |call: &CallDoor| call.try_send(CallInput::Sip(event)).is_err();
-                    if self.calls.get(&leg).is_none_or(full) {
-                        self.calls.remove(&leg);
-                        let cause = Cause::Failed;
-                        self.user_agent.handle_command(now, Command::Hangup { leg, cause });
-                    }
-                }
-                Event::Registration(_) | Event::Pinged { .. } => {}
+                // A phone has no registration of ours and is not pinged by SIP.
+                Forwarded::Unclaimed(_) => {}
             }
         }
         Next::Continue
@@ -350,7 +340,7 @@ impl Phone {
             }
             LinkMessage::Command(command) => {
                 if let Command::Hangup { leg, .. } = &command {
-                    self.calls.remove(leg);
+                    self.calls.remove(*leg);
                 }
                 self.user_agent.handle_command(now, command);
             }
@@ -475,9 +465,7 @@ impl Phone {
         if let Some(session) = self.session() {
             self.engine.directory().socket_closed(session, self.id);
         }
-        for (leg, call) in self.calls.drain() {
-            let _ = call.try_send(CallInput::LinkLost { leg, cause: Cause::SignalingLost });
-        }
+        self.calls.lose_all(Cause::SignalingLost);
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Both the link we open and the connections a PBX opens to us run this loop.
 
-use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,12 +14,13 @@ use tokio::time::{sleep_until, timeout};
 use super::Engine;
 use super::call_task::CallTask;
 use super::leg::TrunkProfile;
-use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage};
+use super::leg_calls::{Forwarded, LegCalls};
+use super::link::{CallInput, LinkDoor, LinkMessage, deliver};
 use super::routing::{Caller, CallerSide};
 use crate::base::{Cause, LegId, limit};
 use crate::sip::framing::{Frame, StreamFramer};
 use crate::sip::message::Message;
-use crate::sip::user_agent::{Command, Event, IncomingInvite, Output, UserAgent};
+use crate::sip::user_agent::{Command, Event, IncomingInvite, Output, RegisterAnswer, UserAgent};
 
 /// Bytes read from the connection at once.
 const READ_BYTES: usize = 8 * 1024;
@@ -35,7 +35,7 @@ pub struct SipStream {
     door: LinkDoor,
     /// The user agent.
     pub user_agent: UserAgent,
-    calls: HashMap<LegId, CallDoor>,
+    calls: LegCalls,
     /// What is to be written.
     outbox: Vec<u8>,
     /// Registration and ping reports for the owner.
@@ -73,7 +73,7 @@ impl SipStream {
             profile,
             door,
             user_agent,
-            calls: HashMap::new(),
+            calls: LegCalls::default(),
             outbox: Vec::new(),
             reports: Vec::new(),
         }
@@ -165,34 +165,18 @@ impl SipStream {
     }
 
     fn event(&mut self, event: Event) {
-        match event {
-            Event::Invited(invite) => self.invited(invite),
-            Event::Rejected { leg, .. } | Event::Ended { leg, .. } => {
-                if let Some(call) = self.calls.remove(&leg) {
-                    let _ = call.try_send(CallInput::Sip(event));
-                }
-            }
-            Event::Rang { leg, .. }
-            | Event::Answered { leg, .. }
-            | Event::Confirmed { leg, .. }
-            | Event::ReOffered { leg, .. }
-            | Event::ReAnswered { leg, .. }
-            | Event::ReRejected { leg, .. }
-            | Event::Dtmf { leg, .. } => {
-                let full = |call: &CallDoor| call.try_send(CallInput::Sip(event)).is_err();
-                if self.calls.get(&leg).is_none_or(full) {
-                    self.calls.remove(&leg);
-                    self.hang_up(leg, Cause::Failed);
-                }
-            }
-            Event::Registration(_) | Event::Pinged { .. } => self.reports.push(event),
+        match self.calls.forward(event) {
+            Forwarded::Done => {}
+            Forwarded::Orphan(leg) => self.hang_up(leg, Cause::Failed),
+            Forwarded::Unclaimed(Event::Invited(invite)) => self.invited(invite),
             // Nobody registers at us over a PBX link.
-            Event::RegisterReceived(register) => {
+            Forwarded::Unclaimed(Event::RegisterReceived(register)) => {
                 let reason = "registration is not offered here".to_owned();
-                let answer = crate::sip::user_agent::RegisterAnswer::Forbidden { reason };
+                let answer = RegisterAnswer::Forbidden { reason };
                 let command = Command::AnswerRegister { key: register.key, answer };
                 self.user_agent.handle_command(self.engine.clock().now(), command);
             }
+            Forwarded::Unclaimed(report) => self.reports.push(report),
         }
     }
 
@@ -223,7 +207,7 @@ impl SipStream {
             }
             LinkMessage::Command(command) => {
                 if let Command::Hangup { leg, .. } = &command {
-                    self.calls.remove(leg);
+                    self.calls.remove(*leg);
                 }
                 self.user_agent.handle_command(now, command);
             }
@@ -237,7 +221,7 @@ impl SipStream {
     pub fn mail_without_connection(&mut self, message: LinkMessage) {
         match message {
             LinkMessage::Begin { leg, call, .. } => {
-                let _ = call.try_send(CallInput::LinkLost { leg, cause: Cause::TrunkDown });
+                deliver(&call, CallInput::LinkLost { leg, cause: Cause::TrunkDown });
             }
             other => self.mail(other),
         }
@@ -252,9 +236,7 @@ impl SipStream {
 
     /// Tells every call that its link is gone for good.
     pub fn give_up_calls(&mut self) {
-        for (leg, call) in self.calls.drain() {
-            let _ = call.try_send(CallInput::LinkLost { leg, cause: Cause::TrunkDown });
-        }
+        self.calls.lose_all(Cause::TrunkDown);
         let now = self.engine.clock().now();
         self.user_agent.shut_down(now, Cause::TrunkDown);
         self.drop_output();

@@ -318,7 +318,7 @@ impl TrunkLink {
             (Some(stream), message) => stream.mail_without_connection(message),
             (None, LinkMessage::Begin { leg, call, .. }) => {
                 let lost = super::link::CallInput::LinkLost { leg, cause: Cause::TrunkDown };
-                let _ = call.try_send(lost);
+                super::link::deliver(&call, lost);
             }
             (None, _) => {}
         }
