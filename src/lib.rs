@@ -11,19 +11,19 @@ pub mod base;
 pub mod config;
 pub mod telemetry;
 
-pub mod sip;
+pub mod call;
 pub mod media;
 pub mod sdp;
-pub mod call;
+pub mod sip;
 
 // Services: they know the database, not the network.
+pub mod access;
 pub mod store;
 pub mod vault;
-pub mod access;
 
 // Shells: they own sockets, tasks and threads.
-pub mod net;
 pub mod engine;
+pub mod net;
 
 // Edges.
 pub mod cli;

@@ -21,10 +21,8 @@ struct Real;
 
 impl Hooks for Real {
     async fn dev(&self, config: Config, show: DevShow) -> Result<(), Failure> {
-        let presentation = Presentation {
-            json: show == DevShow::Json,
-            open: show == DevShow::WordsAndBrowser,
-        };
+        let presentation =
+            Presentation { json: show == DevShow::Json, open: show == DevShow::WordsAndBrowser };
         Box::pin(dev(config, presentation)).await.map_err(|error| failed(&error))
     }
 

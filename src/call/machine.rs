@@ -233,7 +233,7 @@ mod tests {
     }
 
     fn ringing() -> (Machine, Instant) {
-        let now = Instant::now();
+        let now = crate::base::Clock::system().now();
         let mut machine = Machine::new(CALLER, RING);
         machine.handle(now, Input::Placed(Plan::Dial(vec![DESK, LAPTOP])));
         machine.handle(now, Input::Rang { leg: DESK, early_media: false });
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn c15_early_media_is_told_once() {
-        let now = Instant::now();
+        let now = crate::base::Clock::system().now();
         let mut machine = Machine::new(CALLER, RING);
         machine.handle(now, Input::Placed(Plan::Dial(vec![DESK])));
         for early_media in [false, true, true, false] {
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn either_side_ends_an_answered_call_with_its_cause() {
         for (leg, other) in [(CALLER, DESK), (DESK, CALLER)] {
-            let now = Instant::now();
+            let now = crate::base::Clock::system().now();
             let mut machine = Machine::new(CALLER, RING);
             machine.handle(now, Input::Placed(Plan::Dial(vec![DESK])));
             machine.handle(now, Input::Answered { leg: DESK });
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn lost_media_ends_both_legs() {
-        let now = Instant::now();
+        let now = crate::base::Clock::system().now();
         let mut machine = Machine::new(CALLER, RING);
         machine.handle(now, Input::Placed(Plan::BuiltIn));
         drain(&mut machine);
@@ -381,7 +381,7 @@ mod tests {
         fn whatever_happens_a_call_ends_once_and_every_live_leg_is_hung_up(
             inputs in proptest::collection::vec(any_input(), 0..40)
         ) {
-            let now = Instant::now();
+            let now = crate::base::Clock::system().now();
             let mut machine = Machine::new(CALLER, RING);
             machine.handle(now, Input::Placed(Plan::Dial(vec![DESK, LAPTOP])));
             for input in inputs {

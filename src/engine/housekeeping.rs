@@ -22,10 +22,7 @@ pub struct Housekeeping;
 
 impl Housekeeping {
     /// Starts it. Runs as long as the process.
-    pub fn spawn(
-        engine: Arc<Engine>,
-        mut states: mpsc::Receiver<(TrunkId, LinkState)>,
-    ) {
+    pub fn spawn(engine: Arc<Engine>, mut states: mpsc::Receiver<(TrunkId, LinkState)>) {
         let mut revoked = engine.parts.access.revocations().subscribe();
         tokio::spawn(async move {
             let mut gauges = interval(GAUGES_EVERY);

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use super::door::ListenerKind;
 use super::{Engine, host_of};
 use crate::base::limit;
-use super::door::ListenerKind;
 use crate::sip::digest::{ChallengedBy, Credentials, DigestServer};
 use crate::sip::uri::{Host, Uri};
 use crate::sip::user_agent::{

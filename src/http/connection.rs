@@ -12,10 +12,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt;
 
-use crate::engine::door::ListenerKind;
 use super::router::{Peer, router};
 use super::services::Services;
 use crate::base::limit;
+use crate::engine::door::ListenerKind;
 
 /// The HTTP server without its sockets; clones share everything.
 #[derive(Clone)]

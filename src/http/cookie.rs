@@ -3,8 +3,8 @@
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::engine::door::ListenerKind;
 use crate::base::{Secret, limit};
+use crate::engine::door::ListenerKind;
 
 /// The cookie's name. `__Host-` makes browsers insist on Secure, this host and this path; plain
 /// HTTP, which development mode alone has, cannot carry it.

@@ -14,12 +14,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::cookie;
-use crate::engine::door::ListenerKind;
 use super::origin::From;
 use super::problem::Problem;
 use super::router::Peer;
 use super::services::Services;
 use crate::config::{Config, Mode};
+use crate::engine::door::ListenerKind;
 use crate::telemetry::metric;
 
 /// What the guard knows; built once.

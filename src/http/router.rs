@@ -8,11 +8,11 @@ use axum::http::{Extensions, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
-use crate::engine::door::ListenerKind;
 use super::guard::{Guard, guard};
 use super::problem::Problem;
 use super::services::Services;
 use super::{assets, health, phone_api, session_api, token_api, upgrade};
+use crate::engine::door::ListenerKind;
 
 /// The connection a request came on; put into its extensions by the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

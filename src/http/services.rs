@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::engine::door::PhoneDoor;
 use super::origin::Origins;
 use crate::access::Access;
 use crate::base::Clock;
 use crate::config::Config;
+use crate::engine::door::PhoneDoor;
 use crate::store::Store;
 use crate::vault::TrunkBook;
 

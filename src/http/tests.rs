@@ -17,10 +17,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tower::ServiceExt;
 
 use super::*;
-use crate::engine::door::{ListenerKind, PhoneDoor, PhoneInfo, PhoneSocket};
 use crate::access::{Access, DevAgent, NewPerson, Principal};
 use crate::base::{Clock, Secret, UnixTime, limit};
 use crate::config::{Config, DevFlags, Mode};
+use crate::engine::door::{ListenerKind, PhoneDoor, PhoneInfo, PhoneSocket};
 use crate::store::{Level, Store};
 use crate::vault::{TrunkBook, Vault};
 

@@ -23,7 +23,6 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::caller::{bearer, may, user_agent};
 use super::cookie;
-use crate::engine::door::PhoneInfo;
 use super::origin::From;
 use super::problem::Problem;
 use super::router::Peer;
@@ -31,6 +30,7 @@ use super::services::Services;
 use crate::access::Principal;
 use crate::access::policy::Action;
 use crate::base::limit;
+use crate::engine::door::PhoneInfo;
 use crate::telemetry::metric;
 
 /// `GET /ws`.

@@ -1,7 +1,7 @@
 //! The machine itself: its state, its face, and the answers of the other two threads.
 
-use std::net::SocketAddr;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
