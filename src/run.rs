@@ -76,18 +76,18 @@ pub async fn serve(config: Config) -> Result<(), RunError> {
 /// Runs the slow chores until a signal, then says goodbye on every call. A second signal ends the
 /// process at once.
 async fn wait_and_stop(server: Server) {
-    let mut clean_up = tokio::time::interval(CLEAN_UP_EVERY);
-    let mut stop = std::pin::pin!(stop_signal());
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            _ = clean_up.tick() => {
-                if let Err(error) = server.services().access.clean_up().await {
-                    tracing::error!(%error, "cannot end expired sessions");
-                }
+    let services = server.services().clone();
+    let chores = tokio::spawn(async move {
+        let mut clean_up = tokio::time::interval(CLEAN_UP_EVERY);
+        loop {
+            clean_up.tick().await;
+            if let Err(error) = services.access.clean_up().await {
+                tracing::error!(%error, "cannot end expired sessions");
             }
         }
-    }
+    });
+    stop_signal().await;
+    chores.abort();
     tracing::info!("stopping: calls are hung up");
     tokio::select! {
         () = server.stop() => {}

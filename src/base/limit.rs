@@ -298,3 +298,16 @@ pub const LINK_ABSENCE_MAX: Duration = Duration::from_secs(8);
 /// How long a PBX has for its first answer on a new connection. Longer: the connection is tried
 /// anew, long before SIP itself would give up (Timer F, 32 s).
 pub const LINK_ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Most phone sockets of one session; more are closed with 4429. Bounds what one token can use.
+pub const SOCKETS_PER_SESSION_MAX: usize = 16;
+
+/// How long a connection that a PBX opened without proving itself may wait for its first call.
+pub const UNPROVEN_LINK_MAX: Duration = Duration::from_secs(10);
+
+/// How long the name of a PBX may take to resolve when it connects to us.
+pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a PBX that refused our registration for good (wrong password, unknown account) is left
+/// alone before the next try.
+pub const REFUSED_RETRY: Duration = Duration::from_secs(120);

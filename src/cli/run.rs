@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use serde::Serialize;
@@ -16,6 +17,9 @@ use crate::base::Secret;
 use crate::config::Config;
 use crate::store::TrunkRow;
 use crate::telemetry;
+
+/// How long threads that still wait for the system may keep the process.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the command line cannot do by itself.
 pub trait Hooks {
@@ -70,7 +74,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, hooks: &impl Hooks) -> Exit
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(execute(cli, hooks, &mut stdout(), &mut stderr())));
+        .and_then(|runtime| {
+            let done = runtime.block_on(execute(cli, hooks, &mut stdout(), &mut stderr()));
+            // A name look-up that hangs in a thread of its own must not keep the process.
+            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+            done
+        });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

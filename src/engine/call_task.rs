@@ -65,7 +65,7 @@ impl CallTask {
         mut inbox: mpsc::Receiver<CallInput>,
         mut media_inbox: mpsc::Receiver<(MediaId, MediaEvent)>,
     ) {
-        self.engine.directory().call_began(self.id, self.door.clone());
+        let _listed = self.engine.directory().call_began(self.id, self.door.clone());
         self.place(caller).await;
         while !self.machine.is_ended() {
             let deadline = self.machine.poll_timeout();
@@ -79,7 +79,6 @@ impl CallTask {
                 }
             }
         }
-        self.engine.directory().call_ended(self.id);
     }
 
     /// Sets the caller's leg up, finds the route, and begins to ring.
@@ -325,16 +324,14 @@ impl CallTask {
     fn hang_up(&mut self, leg: LegId, cause: Cause) {
         if let Some(found) = self.legs.remove(&leg) {
             deliver(&found.door, LinkMessage::Command(Command::Hangup { leg, cause }));
-            let id = found.path().id;
-            found.path().send(MediaCommand::Close { id });
+            found.path().close();
         }
     }
 
     /// Drops a leg whose signalling is gone already.
     fn forget(&mut self, leg: LegId) {
         if let Some(found) = self.legs.remove(&leg) {
-            let id = found.path().id;
-            found.path().send(MediaCommand::Close { id });
+            found.path().close();
         }
     }
 

@@ -119,8 +119,7 @@ impl CallTask {
             command: Command::Invite(Box::new(invite)),
         };
         if leg.door.try_send(message).is_err() {
-            let media = leg.path().id;
-            leg.path().send(crate::media::Command::Close { id: media });
+            leg.path().close();
             return None;
         }
         self.legs.insert(id, leg);

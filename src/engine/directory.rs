@@ -3,10 +3,13 @@
 //!
 //! No guard of a map is ever held across an await: every method returns owned values.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use dashmap::DashMap;
 
 use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage, deliver};
-use crate::access::SessionId;
+use crate::access::{SessionId, UserId};
 use crate::base::{CallId, Cause, limit};
 use crate::sip::uri::Uri;
 
@@ -21,6 +24,10 @@ pub struct PhoneEntry {
     pub id: PhoneId,
     /// The number it rings for.
     pub number: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it took its present socket.
+    pub attached_at: Instant,
     /// Its Contact: the Request-URI of calls to it.
     pub contact: Uri,
     /// `+sip.instance`, which survives a reconnect.
@@ -35,7 +42,24 @@ pub struct Directory {
     phones: DashMap<String, Vec<PhoneEntry>>,
     sockets: DashMap<SessionId, Vec<(PhoneId, LinkDoor)>>,
     calls: DashMap<CallId, CallDoor>,
+    accepted: DashMap<u64, LinkDoor>,
 }
+
+/// A call's entry; goes with the guard, however its task ends.
+#[derive(Debug)]
+pub struct ListedCall {
+    directory: Arc<Directory>,
+    id: CallId,
+}
+
+impl Drop for ListedCall {
+    fn drop(&mut self) {
+        self.directory.calls.remove(&self.id);
+    }
+}
+
+/// How long a phone keeps its socket before another one with its instance can take over.
+const RETURN_AFTER: Duration = Duration::from_secs(3);
 
 impl Directory {
     /// The phones that ring for `number`.
@@ -75,13 +99,20 @@ impl Directory {
         self.phones.remove_if(number, |_, phones| phones.is_empty());
     }
 
-    /// The phone of `number` with this instance, other than `id`: the same browser before it
-    /// reconnected.
+    /// The phone that `entry` was before it reconnected: the same person's, with the same
+    /// instance. One that took a socket a moment ago is another browser with a copied instance
+    /// (a duplicated tab), and the two must not take each other's sockets in turns.
     #[must_use]
-    pub fn former_self(&self, number: &str, instance: &str, id: PhoneId) -> Option<PhoneEntry> {
-        let phones = self.phones.get(number)?;
-        let same =
-            |known: &&PhoneEntry| known.id != id && known.instance.as_deref() == Some(instance);
+    pub fn former_self(&self, entry: &PhoneEntry) -> Option<PhoneEntry> {
+        let phones = self.phones.get(&entry.number)?;
+        let same = |known: &&PhoneEntry| {
+            known.id != entry.id
+                && known.user_id == entry.user_id
+                && known.instance.is_some()
+                && known.instance == entry.instance
+                && entry.attached_at.duration_since(known.attached_at) >= RETURN_AFTER
+                && !known.door.is_closed()
+        };
         phones.iter().find(same).cloned()
     }
 
@@ -91,9 +122,16 @@ impl Directory {
         self.phones.iter().map(|entry| entry.value().len()).sum()
     }
 
-    /// Ties a socket to the session it was opened with, so that revocation closes it.
-    pub fn socket_opened(&self, session: SessionId, id: PhoneId, door: LinkDoor) {
-        self.sockets.entry(session).or_default().push((id, door));
+    /// Ties a socket to the session it was opened with, so that revocation closes it; `false`
+    /// when the session has [`limit::SOCKETS_PER_SESSION_MAX`] already.
+    #[must_use]
+    pub fn socket_opened(&self, session: SessionId, id: PhoneId, door: LinkDoor) -> bool {
+        let mut sockets = self.sockets.entry(session).or_default();
+        if sockets.len() >= limit::SOCKETS_PER_SESSION_MAX {
+            return false;
+        }
+        sockets.push((id, door));
+        true
     }
 
     /// Unties it.
@@ -118,14 +156,27 @@ impl Directory {
         }
     }
 
-    /// Enters a call.
-    pub fn call_began(&self, id: CallId, door: CallDoor) {
+    /// Enters a call until the guard is dropped.
+    #[must_use]
+    pub fn call_began(self: &Arc<Self>, id: CallId, door: CallDoor) -> ListedCall {
         self.calls.insert(id, door);
+        ListedCall { directory: Arc::clone(self), id }
     }
 
-    /// Removes a call.
-    pub fn call_ended(&self, id: CallId) {
-        self.calls.remove(&id);
+    /// Enters a connection that a PBX opened, so that stopping says goodbye on it.
+    pub fn link_accepted(&self, id: u64, door: LinkDoor) {
+        self.accepted.insert(id, door);
+    }
+
+    /// Removes it.
+    pub fn link_ended(&self, id: u64) {
+        self.accepted.remove(&id);
+    }
+
+    /// How many of them there are.
+    #[must_use]
+    pub fn accepted_count(&self) -> usize {
+        self.accepted.len()
     }
 
     /// How many calls run.
@@ -141,12 +192,15 @@ impl Directory {
         }
     }
 
-    /// Closes every phone's socket.
+    /// Closes every phone's socket and every connection a PBX opened.
     pub fn close_sockets(&self, code: u16, reason: &'static str) {
         for entry in &self.sockets {
             for (_, door) in entry.value() {
                 deliver(door, LinkMessage::Close { code, reason });
             }
+        }
+        for entry in &self.accepted {
+            deliver(entry.value(), LinkMessage::Close { code, reason });
         }
     }
 }

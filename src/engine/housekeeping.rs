@@ -23,18 +23,13 @@ pub struct Housekeeping;
 impl Housekeeping {
     /// Starts it. Runs as long as the process.
     pub fn spawn(engine: Arc<Engine>, mut states: mpsc::Receiver<(TrunkId, LinkState)>) {
-        let mut revoked = engine.parts.access.revocations().subscribe();
+        Self::close_ended_sessions(engine.clone());
         tokio::spawn(async move {
             let mut gauges = interval(GAUGES_EVERY);
             let mut endings = interval(ENDINGS_EVERY);
             loop {
                 tokio::select! {
                     Some((trunk, state)) = states.recv() => note(&engine, trunk, &state).await,
-                    session = revoked.recv() => match session {
-                        Ok(ended) => engine.revoke(ended.session_id),
-                        Err(RecvError::Lagged(_)) => engine.revoke_ended(),
-                        Err(RecvError::Closed) => return,
-                    },
                     _ = endings.tick() => {
                         if let Err(error) = engine.parts.access.follow_endings().await {
                             tracing::error!(%error, "cannot read the endings of sessions");
@@ -48,6 +43,21 @@ impl Housekeeping {
                         engine.metrics.present(calls, phones, sockets);
                         engine.metrics.media(engine.workers().handles());
                     }
+                }
+            }
+        });
+    }
+
+    /// Closes the sockets of sessions that end, in a task that waits for nothing else: the
+    /// database may be slow, this may not.
+    fn close_ended_sessions(engine: Arc<Engine>) {
+        let mut ended = engine.parts.access.revocations().subscribe();
+        tokio::spawn(async move {
+            loop {
+                match ended.recv().await {
+                    Ok(session) => engine.revoke(session.session_id),
+                    Err(RecvError::Lagged(_)) => engine.revoke_ended(),
+                    Err(RecvError::Closed) => return,
                 }
             }
         });

@@ -60,10 +60,22 @@ pub enum CallInput {
 /// Delivers a message that must not be lost: the end of a leg. When the queue is full it waits in
 /// a task of its own; there is at most one such message for each leg and direction.
 pub fn deliver<T: Send + 'static>(door: &mpsc::Sender<T>, message: T) {
-    if let Err(TrySendError::Full(message)) = door.try_send(message) {
-        let door = door.clone();
-        tokio::spawn(async move {
+    let Err(TrySendError::Full(message)) = door.try_send(message) else { return };
+    let door = door.clone();
+    // Outside the runtime nobody is left to receive it either.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move {
             let _ = door.send(message).await;
         });
+    }
+}
+
+/// Closes the queue of a link that ends and tells every call that still waits in it.
+pub fn refuse_waiting(mailbox: &mut mpsc::Receiver<LinkMessage>, cause: Cause) {
+    mailbox.close();
+    while let Ok(message) = mailbox.try_recv() {
+        if let LinkMessage::Begin { leg, call, .. } = message {
+            deliver(&call, CallInput::LinkLost { leg, cause });
+        }
     }
 }

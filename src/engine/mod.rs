@@ -80,7 +80,7 @@ pub struct EngineParts {
 /// The engine.
 pub struct Engine {
     parts: EngineParts,
-    directory: Directory,
+    directory: Arc<Directory>,
     registrar: Registrar,
     metrics: EngineMetrics,
     trunks: OnceLock<Trunks>,
@@ -108,7 +108,7 @@ impl Engine {
         let limits = parts.config.limits;
         let (link_states, states_inbox) = mpsc::channel(limit::LINK_QUEUE_MAX);
         let engine = Arc::new(Self {
-            directory: Directory::default(),
+            directory: Arc::default(),
             registrar: Registrar::new(parts.access.clone()),
             metrics: EngineMetrics::new(),
             trunks: OnceLock::new(),
@@ -153,18 +153,37 @@ impl Engine {
         self.trunks.get().unwrap_or_else(|| NONE.get_or_init(Trunks::default))
     }
 
-    /// Ends every call, waits for its goodbyes to be sent, and closes links and phones.
+    /// Takes no more calls, ends those that run, and says goodbye on every socket and link.
     pub async fn stop(&self) {
-        self.directory.stop_calls(Cause::Stopping);
-        let deadline = self.clock().now() + limit::STOP_TIMEOUT;
-        while self.directory.call_count() > 0 && self.clock().now() < deadline {
-            tokio::time::sleep(limit::STOP_POLL).await;
-        }
+        self.calls.close();
+        self.wait_until(|| {
+            // Again and again: a call that was being placed enters the directory late.
+            self.directory.stop_calls(Cause::Stopping);
+            self.directory.call_count() == 0
+        })
+        .await;
         self.directory.close_sockets(1012, "the server is restarting");
         for trunk in self.trunks().iter() {
             let reason = "the server is stopping";
             deliver(&trunk.door, LinkMessage::Close { code: 1012, reason });
         }
+        let phones_max = self.config().limits.phones;
+        self.wait_until(|| {
+            self.phones.available_permits() >= phones_max && self.directory.accepted_count() == 0
+        })
+        .await;
+    }
+
+    async fn wait_until(&self, mut is_done: impl FnMut() -> bool) {
+        let deadline = self.clock().now() + limit::STOP_TIMEOUT;
+        while !is_done() && self.clock().now() < deadline {
+            tokio::time::sleep(limit::STOP_POLL).await;
+        }
+    }
+
+    /// Whether a session is known to have ended.
+    fn is_ended(&self, session: crate::access::SessionId) -> bool {
+        self.parts.access.revocations().is_ended(session)
     }
 
     /// Closes every socket of a session with 4401.
@@ -176,13 +195,13 @@ impl Engine {
     /// too many to read.
     fn revoke_ended(&self) {
         for session in self.directory.sessions() {
-            if self.parts.access.revocations().is_ended(session) {
+            if self.is_ended(session) {
                 self.directory.revoke(session);
             }
         }
     }
 
-    pub(crate) fn directory(&self) -> &Directory {
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
         &self.directory
     }
 

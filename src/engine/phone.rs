@@ -20,9 +20,8 @@ use super::call_task::CallTask;
 use super::directory::{PhoneEntry, PhoneId};
 use super::door::{PhoneInfo, PhoneSocket};
 use super::leg_calls::{Forwarded, LegCalls};
-use super::link::{LinkDoor, LinkMessage};
+use super::link::{LinkDoor, LinkMessage, deliver, refuse_waiting};
 use super::routing::{Caller, CallerSide};
-use crate::access::Principal;
 use crate::base::{Cause, limit};
 use crate::sip::message::{Message, ParseErrorKind};
 use crate::sip::user_agent::{Command, Event, IncomingInvite, Output, RegisterReceived, UserAgent};
@@ -55,6 +54,7 @@ pub struct Phone {
     /// Messages for the socket; emptied before anything else is read.
     outbox: VecDeque<Vec<u8>>,
     registered: Option<Registered>,
+    attached_at: Instant,
     auth_deadline: Option<Instant>,
     ping_at: Instant,
     pings_missed: u8,
@@ -107,6 +107,7 @@ impl Phone {
             calls: LegCalls::default(),
             outbox: VecDeque::new(),
             registered: None,
+            attached_at: now,
             auth_deadline: info.principal.is_none().then_some(now + limit::SOCKET_AUTH_TIMEOUT),
             ping_at: now + limit::PING_EVERY,
             pings_missed: 0,
@@ -121,26 +122,31 @@ impl Phone {
     }
 
     async fn run(mut self, socket: PhoneSocket, mut mailbox: mpsc::Receiver<LinkMessage>) {
-        if let Some(principal) = self.info.principal.clone() {
-            self.bind(&principal);
-        }
         let mut socket = Some(socket);
+        if let Err((code, reason)) = self.bind() {
+            if let Some(mut refused) = socket.take() {
+                close(&mut refused, code, reason).await;
+            }
+        }
         while let Some(mut current) = socket.take() {
             match self.serve(&mut current, &mut mailbox).await {
                 SocketEnd::Closed => break,
                 SocketEnd::Replaced(handover) => {
-                    close(&mut current, 4409, "replaced by a newer socket").await;
+                    // The old socket's peer may be long gone: its goodbye holds nobody up.
+                    tokio::spawn(async move {
+                        close(&mut current, 4409, "replaced by a newer socket").await;
+                    });
                     socket = Some(self.adopt(*handover));
                 }
                 SocketEnd::HandedOver(door, register) => {
                     let handover = Handover { socket: current, info: self.info.clone(), register };
-                    let _ = door.try_send(LinkMessage::Attach(Box::new(handover)));
+                    deliver(&door, LinkMessage::Attach(Box::new(handover)));
                     break;
                 }
                 SocketEnd::Lost => socket = self.await_return(&mut mailbox).await,
             }
         }
-        self.finish();
+        refuse_waiting(&mut mailbox, Cause::SignalingLost);
     }
 
     /// Runs one socket until it ends.
@@ -184,6 +190,8 @@ impl Phone {
                 Next::Continue => {}
                 Next::Close(1006, _) => return SocketEnd::Lost,
                 Next::Close(code, reason) => {
+                    // No call may begin on it while the goodbyes are said.
+                    self.unregister();
                     let _ = self.flush(socket).await;
                     close(socket, code, reason).await;
                     return SocketEnd::Closed;
@@ -225,6 +233,9 @@ impl Phone {
 
     /// Feeds one SIP message.
     fn sip(&mut self, bytes: &[u8]) -> Next {
+        if self.session().is_some_and(|session| self.engine.is_ended(session)) {
+            return Next::Close(4401, "session ended");
+        }
         let message = Message::parse(bytes);
         if let Err(error) = &message {
             self.engine.metrics().sip_malformed();
@@ -294,23 +305,28 @@ impl Phone {
         let outcome = self.engine.registrar().decide(known.as_ref(), &register);
         if let Some(principal) = outcome.principal {
             self.auth_deadline = None;
-            self.info.principal = Some(principal.clone());
-            self.bind(&principal);
-        }
-        if let Some(grant) = outcome.grant {
-            if let Some(former) = self.former_self(&grant.number, register.instance.as_deref()) {
-                return Next::HandOver(former);
+            self.info.principal = Some(principal);
+            if let Err((code, reason)) = self.bind() {
+                return Next::Close(code, reason);
             }
+        }
+        if let (Some(grant), Some(principal)) = (outcome.grant, &self.info.principal) {
             if grant.expires_s == 0 {
                 self.unregister();
             } else if let Some(contact) = register.contact {
-                self.engine.directory().register(PhoneEntry {
+                let entry = PhoneEntry {
                     id: self.id,
                     number: grant.number.clone(),
+                    user_id: principal.user_id,
+                    attached_at: self.attached_at,
                     contact: contact.uri,
                     instance: register.instance,
                     door: self.door.clone(),
-                });
+                };
+                if let Some(former) = self.former_self(&entry) {
+                    return Next::HandOver(former);
+                }
+                self.engine.directory().register(entry);
                 let lifetime = std::time::Duration::from_secs(u64::from(grant.expires_s));
                 // A refresh that is a little late finds the phone still there.
                 let expires = now + lifetime + limit::PING_EVERY;
@@ -323,12 +339,11 @@ impl Phone {
     }
 
     /// The task this browser had before it reconnected, if it still runs.
-    fn former_self(&self, number: &str, instance: Option<&str>) -> Option<LinkDoor> {
+    fn former_self(&self, entry: &PhoneEntry) -> Option<LinkDoor> {
         if self.registered.is_some() || !self.calls.is_empty() {
             return None;
         }
-        let former = self.engine.directory().former_self(number, instance?, self.id)?;
-        (!former.door.is_closed()).then_some(former.door)
+        self.engine.directory().former_self(entry).map(|former| former.door)
     }
 
     fn mail(&mut self, message: LinkMessage) {
@@ -434,9 +449,10 @@ impl Phone {
             self.engine.directory().socket_closed(session, self.id);
         }
         self.info = handover.info;
-        if let Some(principal) = self.info.principal.clone() {
-            self.bind(&principal);
-        }
+        self.attached_at = now;
+        self.auth_deadline = None;
+        // A session that ended meanwhile is noticed with the REGISTER below, or the next message.
+        let _ = self.bind();
         self.pings_missed = 0;
         self.ping_at = now + limit::PING_EVERY;
         self.user_agent.flow_replaced(now);
@@ -448,10 +464,15 @@ impl Phone {
         self.info.principal.as_ref().map(|principal| principal.session_id)
     }
 
-    /// Ties the socket to the session of `principal`.
-    fn bind(&self, principal: &Principal) {
-        let session = principal.session_id;
-        self.engine.directory().socket_opened(session, self.id, self.door.clone());
+    /// Ties the socket to the session of its principal, if it has one; an error is what to close
+    /// the socket with.
+    fn bind(&self) -> Result<(), (u16, &'static str)> {
+        let Some(session) = self.session() else { return Ok(()) };
+        if !self.engine.directory().socket_opened(session, self.id, self.door.clone()) {
+            return Err((4429, "too many sockets of one session"));
+        }
+        // Entered first, asked then: an ending between the two is seen either way.
+        if self.engine.is_ended(session) { Err((4401, "session ended")) } else { Ok(()) }
     }
 
     fn unregister(&mut self) {
@@ -459,8 +480,11 @@ impl Phone {
             self.engine.directory().unregister(&registered.number, self.id);
         }
     }
+}
 
-    fn finish(&mut self) {
+impl Drop for Phone {
+    /// However the task ends, nothing of the phone stays behind.
+    fn drop(&mut self) {
         self.unregister();
         if let Some(session) = self.session() {
             self.engine.directory().socket_closed(session, self.id);

@@ -119,13 +119,13 @@ impl Engine {
                 if let Some(route) = self.built_in_route(number, principal, *phone) {
                     return route;
                 }
-                match self.agent_route(number).await {
+                match self.agent_route(number, Some(*phone)).await {
                     Some(route) => route,
                     None => self.trunk_route(),
                 }
             }
             CallerSide::Trunk { .. } => {
-                self.agent_route(number).await.unwrap_or(Route::Refuse(Cause::NotFound))
+                self.agent_route(number, None).await.unwrap_or(Route::Refuse(Cause::NotFound))
             }
         }
     }
@@ -147,9 +147,11 @@ impl Engine {
         }
     }
 
-    /// The phones of the agent with this number; `None` when no agent has it.
-    async fn agent_route(&self, number: &str) -> Option<Route> {
-        let phones = self.directory().phones(number);
+    /// The phones of the agent with this number, but not the one that calls; `None` when no agent
+    /// has it.
+    async fn agent_route(&self, number: &str, calling: Option<PhoneId>) -> Option<Route> {
+        let mut phones = self.directory().phones(number);
+        phones.retain(|phone| Some(phone.id) != calling);
         if phones.is_empty() && !self.agent_exists(number).await {
             return None;
         }

@@ -36,6 +36,7 @@ pub struct SipStream {
     /// The user agent.
     pub user_agent: UserAgent,
     calls: LegCalls,
+    has_had_calls: bool,
     /// What is to be written.
     outbox: Vec<u8>,
     /// Registration and ping reports for the owner.
@@ -74,9 +75,29 @@ impl SipStream {
             door,
             user_agent,
             calls: LegCalls::default(),
+            has_had_calls: false,
             outbox: Vec::new(),
             reports: Vec::new(),
         }
+    }
+
+    /// The engine's time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.engine.clock().now()
+    }
+
+    /// Whether a call was ever accepted over it.
+    #[must_use]
+    pub fn has_had_calls(&self) -> bool {
+        self.has_had_calls
+    }
+
+    /// Hangs up every leg and writes what that takes.
+    pub async fn say_goodbye<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) {
+        self.user_agent.shut_down(self.engine.clock().now(), Cause::Stopping);
+        self.events();
+        let _ = self.flush(stream).await;
     }
 
     /// Runs until the connection ends, `deadline` comes, or a report waits. Call again after the
@@ -189,6 +210,7 @@ impl SipStream {
         };
         let side = CallerSide::Trunk { name: self.name.to_string(), profile: self.profile.clone() };
         let caller = Caller { side, door: self.door.clone(), invite };
+        self.has_had_calls = true;
         let call = CallTask::spawn(self.engine.clone(), caller, room);
         self.calls.insert(leg, call);
     }

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Engine;
-use super::link::LinkMessage;
+use super::link::{LinkMessage, refuse_waiting};
 use super::random;
 use super::sip_stream::{SipStream, StreamEnd};
 use super::trunks::{LinkState, TrunkEntry};
@@ -38,6 +38,15 @@ pub struct TrunkLink {
     retry: Duration,
     /// When the last connection was lost, until there is a new one.
     lost_at: Option<Instant>,
+}
+
+/// What a connection's deadline means.
+#[derive(Clone, Copy)]
+enum Wait {
+    /// The PBX owes an answer.
+    Answer,
+    /// Until the next ping.
+    Pause,
 }
 
 /// How one connection ended.
@@ -69,12 +78,13 @@ impl TrunkLink {
 
     async fn run(mut self, mut mailbox: mpsc::Receiver<LinkMessage>) {
         loop {
-            let reason = match self.connect().await {
-                Ok(mut connection) => match self.serve(&mut connection, &mut mailbox).await {
-                    ConnectionEnd::Closed => return,
+            let reason = match self.connect_while_refusing(&mut mailbox).await {
+                None => break,
+                Some(Ok(mut connection)) => match self.serve(&mut connection, &mut mailbox).await {
+                    ConnectionEnd::Closed => break,
                     ConnectionEnd::Lost(reason) => reason,
                 },
-                Err(reason) => reason,
+                Some(Err(reason)) => reason,
             };
             self.set_state(LinkState::Down(reason));
             let now = self.engine.clock().now();
@@ -83,28 +93,27 @@ impl TrunkLink {
                 stream.user_agent.flow_lost(now);
             }
             if !self.wait(&mut mailbox).await {
-                return;
+                break;
             }
         }
+        refuse_waiting(&mut mailbox, Cause::TrunkDown);
     }
 
-    async fn connect(&self) -> Result<TlsStream<TcpStream>, String> {
-        let uri = &self.row.uri;
-        let (host, port) = (uri.host.clone(), uri.port);
-        let connecting = async {
-            let tcp = TcpStream::connect((host.as_str(), port))
-                .await
-                .map_err(|error| format!("cannot connect to {host}:{port}: {error}"))?;
-            let _ = tcp.set_nodelay(true);
-            // The reference identity is the configured name, never an address DNS gave (case 50).
-            let name = ServerName::try_from(host.clone())
-                .map_err(|_| format!("{host} is not a name a certificate can carry"))?;
-            let connected = self.connector.connect(name, tcp).await;
-            connected.map_err(|error| tls::explain_client_error(&error, &host))
-        };
-        match timeout(limit::LINK_CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected,
-            Err(_) => Err(format!("{host}:{port} did not answer in time")),
+    /// Connects, and meanwhile refuses calls; `None` when the engine stops.
+    async fn connect_while_refusing(
+        &mut self,
+        mailbox: &mut mpsc::Receiver<LinkMessage>,
+    ) -> Option<Result<TlsStream<TcpStream>, String>> {
+        let connecting = connect(self.row.clone(), self.connector.clone());
+        let mut connecting = std::pin::pin!(connecting);
+        loop {
+            tokio::select! {
+                connected = &mut connecting => return Some(connected),
+                message = mailbox.recv() => match message {
+                    None | Some(LinkMessage::Close { .. }) => return None,
+                    Some(message) => self.refuse(message),
+                },
+            }
         }
     }
 
@@ -121,7 +130,6 @@ impl TrunkLink {
             }
         };
         self.entry.peer_ip.store(Some(Arc::new(peer.ip())));
-        self.lost_at = None;
         let now = self.engine.clock().now();
         let mut stream = match self.stream.take() {
             Some(mut known) => {
@@ -158,22 +166,20 @@ impl TrunkLink {
     ) -> ConnectionEnd {
         let mut framer = StreamFramer::new();
         let now = self.engine.clock().now();
-        // Until the first answer, how long the PBX has for it: one that is starting takes the
-        // connection and loses what comes. Then, on a link without registration, the next ping.
-        let mut deadline = Some(now + limit::LINK_ANSWER_TIMEOUT);
-        let mut is_answered = false;
-        let registers = match self.registration(limit::REGISTER_EXPIRES_S) {
-            Some(registration) => {
-                stream.user_agent.handle_command(now, Command::Register(Box::new(registration)));
-                true
-            }
-            None => {
-                stream.user_agent.handle_command(now, Command::Ping);
-                false
-            }
+        // A PBX that is starting takes the connection and loses what comes; a dead one says
+        // nothing at all. Either has only so long for an answer, long before SIP itself would
+        // give up (Timer F, 32 s).
+        let mut wait = Wait::Answer;
+        let mut deadline = now + limit::LINK_ANSWER_TIMEOUT;
+        let first = match self.registration(limit::REGISTER_EXPIRES_S) {
+            Some(registration) => Command::Register(Box::new(registration)),
+            None => Command::Ping,
         };
+        stream.user_agent.handle_command(now, first);
         loop {
-            match stream.run(connection, &mut framer, mailbox, deadline).await {
+            let end = stream.run(connection, &mut framer, mailbox, Some(deadline)).await;
+            let now = self.engine.clock().now();
+            match end {
                 StreamEnd::Lost(reason) => return ConnectionEnd::Lost(reason),
                 StreamEnd::Garbage(reason) => {
                     return ConnectionEnd::Lost(format!("the PBX does not speak SIP: {reason}"));
@@ -182,23 +188,25 @@ impl TrunkLink {
                     self.farewell(stream, connection, &mut framer, mailbox).await;
                     return ConnectionEnd::Closed;
                 }
-                StreamEnd::Deadline if !is_answered => {
-                    return ConnectionEnd::Lost("the PBX does not answer".to_owned());
-                }
-                StreamEnd::Deadline => {
-                    let now = self.engine.clock().now();
-                    stream.user_agent.handle_command(now, Command::Ping);
-                    deadline = Some(now + limit::LINK_PING_EVERY);
-                }
+                StreamEnd::Deadline => match wait {
+                    Wait::Answer => {
+                        return ConnectionEnd::Lost("the PBX does not answer".to_owned());
+                    }
+                    Wait::Pause => {
+                        stream.user_agent.handle_command(now, Command::Ping);
+                        wait = Wait::Answer;
+                        deadline = now + limit::LINK_ANSWER_TIMEOUT;
+                    }
+                },
                 StreamEnd::Report => {
-                    is_answered = true;
-                    let now = self.engine.clock().now();
-                    deadline = (!registers).then(|| now + limit::LINK_PING_EVERY);
                     for report in std::mem::take(&mut stream.reports) {
                         if let Some(reason) = self.report(&report) {
                             return ConnectionEnd::Lost(reason);
                         }
                     }
+                    self.lost_at = None;
+                    wait = Wait::Pause;
+                    deadline = now + limit::LINK_PING_EVERY;
                 }
             }
         }
@@ -221,16 +229,22 @@ impl TrunkLink {
                     408 => ": no answer",
                     _ => "",
                 };
-                self.set_state(LinkState::Down(format!(
-                    "registration refused with {status} {reason}{hint}"
-                )));
                 if *is_final {
-                    tracing::warn!(trunk = &*self.entry.name, status, "registration refused");
+                    // Asking again at once would look like guessing passwords.
+                    self.retry = limit::REFUSED_RETRY;
                 }
+                let reason = format!("registration refused with {status} {reason}{hint}");
+                if *is_final || *status == 408 {
+                    return Some(reason);
+                }
+                self.set_state(LinkState::Down(reason));
             }
             Event::Pinged { alive: true } => {
                 self.retry = limit::LINK_RETRY_MIN;
-                self.set_state(LinkState::Connected);
+                // On a registered link a ping only shows that the PBX is there.
+                if self.registration(0).is_none() {
+                    self.set_state(LinkState::Connected);
+                }
             }
             Event::Pinged { alive: false } => {
                 return Some("the PBX does not answer OPTIONS".to_owned());
@@ -272,7 +286,11 @@ impl TrunkLink {
         // Between half and the whole of the back-off, so that many edges do not come back at once.
         let half = self.retry / 2;
         let jitter = half.mul_f64(f64::from(u32::from(random::bytes::<1>()[0])) / 255.0);
-        self.retry = (self.retry * 2).min(limit::LINK_RETRY_MAX);
+        self.retry = if self.retry >= limit::REFUSED_RETRY {
+            limit::LINK_RETRY_MAX
+        } else {
+            (self.retry * 2).min(limit::LINK_RETRY_MAX)
+        };
         let now = self.engine.clock().now();
         let until = now + half + jitter;
         loop {
@@ -336,6 +354,29 @@ impl TrunkLink {
         }
         self.entry.state.store(Arc::new(state.clone()));
         self.engine.link_changed(self.row.id, state);
+    }
+}
+
+/// TCP and TLS to a PBX, its certificate verified by name.
+async fn connect(
+    row: Arc<TrunkRow>,
+    connector: TlsConnector,
+) -> Result<TlsStream<TcpStream>, String> {
+    let (host, port) = (row.uri.host.clone(), row.uri.port);
+    let connecting = async {
+        let tcp = TcpStream::connect((host.as_str(), port))
+            .await
+            .map_err(|error| format!("cannot connect to {host}:{port}: {error}"))?;
+        let _ = tcp.set_nodelay(true);
+        // The reference identity is the configured name, never an address DNS gave (case 50).
+        let name = ServerName::try_from(host.clone())
+            .map_err(|_| format!("{host} is not a name a certificate can carry"))?;
+        let connected = connector.connect(name, tcp).await;
+        connected.map_err(|error| tls::explain_client_error(&error, &host))
+    };
+    match timeout(limit::LINK_CONNECT_TIMEOUT, connecting).await {
+        Ok(connected) => connected,
+        Err(_) => Err(format!("{host}:{port} did not answer in time")),
     }
 }
 

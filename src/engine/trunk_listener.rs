@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::{Semaphore, mpsc};
@@ -14,9 +15,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::Engine;
+use super::link::{LinkDoor, refuse_waiting};
 use super::sip_stream::{SipStream, StreamEnd};
 use super::trunks::TrunkEntry;
-use crate::base::limit;
+use crate::base::{Cause, limit};
 use crate::net::tls;
 use crate::sip::framing::StreamFramer;
 
@@ -33,23 +35,28 @@ pub async fn listen(engine: Arc<Engine>, listener: TcpListener, acceptor: TlsAcc
                 continue;
             }
         };
-        let Ok(permit) = room.clone().try_acquire_owned() else {
-            tracing::warn!(%peer, "too many PBX connections, closed");
-            continue;
-        };
-        let (engine, acceptor) = (engine.clone(), acceptor.clone());
+        let (engine, acceptor, room) = (engine.clone(), acceptor.clone(), room.clone());
         tokio::spawn(async move {
-            let _permit = permit;
-            serve(engine, tcp, peer, acceptor).await;
+            let Some(trunk) = trunk_of(&engine, peer.ip()).await else {
+                tracing::debug!(%peer, "SIP connection from no configured PBX, closed");
+                return;
+            };
+            let Ok(_permit) = room.try_acquire_owned() else {
+                tracing::warn!(%peer, "too many PBX connections, closed");
+                return;
+            };
+            serve(engine, tcp, peer, acceptor, trunk).await;
         });
     }
 }
 
-async fn serve(engine: Arc<Engine>, tcp: TcpStream, peer: SocketAddr, acceptor: TlsAcceptor) {
-    let Some(trunk) = trunk_of(&engine, peer.ip()).await else {
-        tracing::warn!(%peer, "SIP connection from an address of no configured PBX, closed");
-        return;
-    };
+async fn serve(
+    engine: Arc<Engine>,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    acceptor: TlsAcceptor,
+    trunk: TrunkEntry,
+) {
     let _ = tcp.set_nodelay(true);
     let mut connection = match timeout(limit::LINK_CONNECT_TIMEOUT, acceptor.accept(tcp)).await {
         Ok(Ok(connection)) => connection,
@@ -70,19 +77,54 @@ async fn serve(engine: Arc<Engine>, tcp: TcpStream, peer: SocketAddr, acceptor: 
         }
     };
     tracing::info!(%peer, trunk = &*trunk.name, is_proven, "PBX connected");
+    let listed = Listed::new(&engine, door.clone());
     let mut stream = SipStream::new(engine, trunk.name, trunk.profile, door, user_agent);
     let mut framer = StreamFramer::new();
+    let opened = stream.now();
+    let mut deadline = (!is_proven).then(|| opened + limit::UNPROVEN_LINK_MAX);
     loop {
-        match stream.run(&mut connection, &mut framer, &mut mailbox, None).await {
+        match stream.run(&mut connection, &mut framer, &mut mailbox, deadline).await {
             StreamEnd::Report => stream.reports.clear(),
             StreamEnd::Lost(reason) | StreamEnd::Garbage(reason) => {
                 tracing::info!(%peer, reason, "PBX connection ended");
                 break;
             }
-            StreamEnd::Closed | StreamEnd::Deadline => break,
+            StreamEnd::Closed => {
+                stream.say_goodbye(&mut connection).await;
+                break;
+            }
+            // A call shows that the PBX answered our challenge.
+            StreamEnd::Deadline if stream.has_had_calls() => deadline = None,
+            StreamEnd::Deadline => {
+                tracing::info!(%peer, "PBX connection proved nothing in time, closed");
+                break;
+            }
         }
     }
+    drop(listed);
+    refuse_waiting(&mut mailbox, Cause::TrunkDown);
     stream.give_up_calls();
+}
+
+/// The connection's entry in the directory, for as long as it lives.
+struct Listed {
+    engine: Arc<Engine>,
+    id: u64,
+}
+
+impl Listed {
+    fn new(engine: &Arc<Engine>, door: LinkDoor) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        engine.directory().link_accepted(id, door);
+        Self { engine: engine.clone(), id }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.engine.directory().link_ended(self.id);
+    }
 }
 
 /// The PBX with this address: the one its link is connected to, or that its name resolves to.
@@ -91,8 +133,9 @@ async fn trunk_of(engine: &Engine, ip: IpAddr) -> Option<TrunkEntry> {
         return Some(known.clone());
     }
     for row in engine.trunk_rows() {
-        let resolved = lookup_host((row.uri.host.as_str(), row.uri.port)).await;
-        let mut addresses = resolved.into_iter().flatten();
+        let lookup = lookup_host((row.uri.host.as_str(), row.uri.port));
+        let resolved = timeout(limit::LOOKUP_TIMEOUT, lookup).await;
+        let mut addresses = resolved.into_iter().flatten().flatten();
         if addresses.any(|address| address.ip().to_canonical() == ip.to_canonical()) {
             return engine.trunks().by_name(&row.name).cloned();
         }
@@ -100,10 +143,18 @@ async fn trunk_of(engine: &Engine, ip: IpAddr) -> Option<TrunkEntry> {
     None
 }
 
-/// Whether the verified certificate of the peer carries the trunk's host name.
+/// Whether the peer showed a certificate that carries the trunk's host name and chains to that
+/// trunk's own authorities: another trunk's authority may not vouch for this one.
 fn names_trunk(engine: &Engine, connection: &TlsStream<TcpStream>, trunk: &TrunkEntry) -> bool {
     let (_, session) = connection.get_ref();
-    let leaf = session.peer_certificates().and_then(|chain| chain.first());
-    let row = engine.trunk_rows().iter().find(|row| row.name == *trunk.name);
-    leaf.zip(row).is_some_and(|(leaf, row)| tls::names(leaf, &row.uri.host))
+    let Some((leaf, others)) = session.peer_certificates().and_then(|chain| chain.split_first())
+    else {
+        return false;
+    };
+    let Some(row) = engine.trunk_rows().iter().find(|row| row.name == *trunk.name) else {
+        return false;
+    };
+    let authorities =
+        tls::Authorities { file: engine.config().sip.ca.clone(), pem: row.ca_pem.clone() };
+    tls::names(leaf, &row.uri.host) && tls::is_signed_by(leaf, others, &authorities)
 }

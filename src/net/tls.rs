@@ -164,6 +164,19 @@ pub fn sip_server_config(
     Ok(builder.with_single_cert(identity.chain, identity.key)?)
 }
 
+/// Whether a client's certificate chains to `authorities` now.
+#[must_use]
+pub fn is_signed_by(
+    leaf: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+    authorities: &Authorities,
+) -> bool {
+    let Ok(roots) = authorities.roots() else { return false };
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    let now = rustls_pki_types::UnixTime::now();
+    verifier.is_ok_and(|verifier| verifier.verify_client_cert(leaf, others, now).is_ok())
+}
+
 /// Whether a certificate carries `host` as a subject alternative name.
 #[must_use]
 pub fn names(leaf: &CertificateDer<'_>, host: &str) -> bool {

@@ -283,7 +283,8 @@ fn formats(media: &MediaDescription) -> (Vec<OfferedCodec>, Vec<DtmfFormat>) {
     let mut dtmf: Vec<DtmfFormat> = Vec::new();
     for format in &media.media_name.formats {
         let Ok(payload_type) = format.parse::<u8>() else { continue };
-        if payload_type > 127 {
+        // 64–95 beside RTCP on one port would be taken for it (RFC 5761 §4).
+        if payload_type > 127 || (64..=95).contains(&payload_type) {
             continue;
         }
         let mapped = values(media, "rtpmap").find_map(|v| {

@@ -5,6 +5,7 @@ mod browser;
 mod trunk;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -41,6 +42,25 @@ impl MediaPath {
         }
     }
 
+    /// Closes the leg at the worker: now, or as soon as its queue has room again.
+    pub fn close(&self) {
+        let (worker, id) = (self.worker.clone(), self.id);
+        if worker.send(media::Command::Close { id }).is_ok() {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                for _ in 0..CLOSE_TRIES {
+                    tokio::time::sleep(CLOSE_RETRY).await;
+                    if worker.send(media::Command::Close { id }).is_ok() {
+                        return;
+                    }
+                }
+                tracing::error!(media = %id, "media worker took no close for too long");
+            });
+        }
+    }
+
     /// Opens the leg at the worker.
     ///
     /// # Errors
@@ -55,6 +75,10 @@ impl MediaPath {
         self.worker.browser_addrs()
     }
 }
+
+/// How often, and how many times, a close is tried at a worker whose queue is full.
+const CLOSE_RETRY: Duration = Duration::from_millis(20);
+const CLOSE_TRIES: u32 = 500;
 
 /// The media worker has no room for another leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
