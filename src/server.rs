@@ -19,7 +19,7 @@ use crate::engine::{Engine, EngineParts, Phones, host_of, listen_for_trunks};
 use crate::http::{Http, MetricsError, MetricsPage, Origins, Services, Unready};
 use crate::media::dtls::{DtlsIdentity, IdentityError};
 use crate::net::{dev_certificate, tls};
-use crate::store::{Store, StoreError, TrunkRow};
+use crate::store::{DataLock, Store, StoreError, TrunkRow};
 use crate::vault::{TrunkBook, TrunkBookError, Vault, VaultError};
 
 /// Why the server did not start. Each says what to change.
@@ -90,6 +90,8 @@ pub struct Server {
     addresses: Addresses,
     accepting: Vec<JoinHandle<()>>,
     links: Vec<JoinHandle<()>>,
+    /// Released last: the next server on this data folder may start then.
+    _lock: DataLock,
 }
 
 impl Server {
@@ -100,6 +102,7 @@ impl Server {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let data = config.server.data.clone();
         let config = Arc::new(config);
+        let lock = DataLock::take(&data)?;
         let store = Store::open(&data).await?;
         let vault = Arc::new(Vault::open(&data, &store, clock.unix()).await?);
         let host = config.server.public_host.clone();
@@ -129,7 +132,7 @@ impl Server {
         let services = services(&config, clock, store, access, trunk_book, &engine, &listeners);
         let addresses = listeners.addresses();
         let accepting = listeners.accept(&config, &engine, &services, &rows, metrics)?;
-        Ok(Self { engine, services, addresses, accepting, links })
+        Ok(Self { engine, services, addresses, accepting, links, _lock: lock })
     }
 
     /// Where it listens.
@@ -180,7 +183,7 @@ impl Listeners {
             listeners.sip.push(bind(*address, "SIP", "--sip-listen or sip.listen").await?);
         }
         if let Some(address) = config.server.listen_metrics {
-            let flag = "server.listen_metrics";
+            let flag = "--listen-metrics or server.listen_metrics";
             listeners.metrics = Some(bind(address, "metrics", flag).await?);
         }
         Ok(listeners)

@@ -44,6 +44,10 @@ pub(super) async fn open(place: &Place, missing: Missing) -> Result<Data, Failur
         (None, Some(config)) => config.server.data.clone(),
         (None, None) => PathBuf::from(DEV_FOLDER),
     };
+    if folder.exists() && !folder.is_dir() {
+        let words = format!("{} is not a folder", folder.display());
+        return Err(Failure::words(Exit::Usage, words));
+    }
     if missing == Missing::Refuse && !folder.join("ringfence.db").exists() {
         let words =
             format!("no server's data in {}; give --data DIR or --config FILE", folder.display());

@@ -10,13 +10,24 @@ pub enum StoreError {
     #[error("the database cannot be used")]
     Unavailable(#[source] sqlx::Error),
     /// The folder or file cannot be made or opened.
-    #[error("{path} cannot be used")]
+    #[error("{} cannot be used", path.display())]
     Folder {
         /// Which.
         path: std::path::PathBuf,
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The data folder is a file.
+    #[error("{} is not a folder", .0.display())]
+    NotAFolder(std::path::PathBuf),
+    /// Another server runs on the folder.
+    #[error("another server (pid {pid}) uses this data folder, {path}: stop it, or give --data")]
+    InUse {
+        /// Which folder.
+        path: std::path::PathBuf,
+        /// The other's process, as far as it is known.
+        pid: String,
     },
     /// The schema is not one this version knows.
     #[error("the database is of another version")]

@@ -7,12 +7,14 @@
 mod error;
 mod id;
 mod level;
+mod lock;
 mod row;
 mod sqlite;
 
 pub use error::StoreError;
 pub use id::{NotAnId, SessionId, TrunkId, UserId};
 pub use level::Level;
+pub use lock::DataLock;
 pub use row::{
     Ending, Installation, NewSession, NewUser, SessionRow, TrunkRow, TrunkSource, TrunkState,
     UserRow,

@@ -1,7 +1,7 @@
 //! Opening the file: pragmas, pools, migrations.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use sqlx::sqlite::{
 
 use super::{InstallationTable, Sessions, Trunks, Users};
 use crate::store::StoreError;
+use crate::store::lock::make_folder;
 
 /// The database; clones share its connections.
 #[derive(Clone, Debug)]
@@ -39,8 +40,7 @@ impl Store {
     /// # Errors
     /// The folder or file cannot be used, or is of a newer version.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Folder { path: folder.to_path_buf(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        make_folder(folder)?;
         let file = folder.join("ringfence.db");
         OpenOptions::new()
             .write(true)
