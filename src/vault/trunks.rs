@@ -67,6 +67,12 @@ pub enum TrunkBookError {
     /// There is one of this name.
     #[error("there is a trunk `{0}` already; `ringfence trunk remove {0}` first")]
     Exists(String),
+    /// It is the configuration's.
+    #[error(
+        "trunk `{0}` comes from the configuration: take its [[trunk]] section (or --trunk) away \
+         and restart the server"
+    )]
+    Configured(String),
     /// Sealing or opening failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -87,8 +93,10 @@ impl TrunkBook {
     /// # Errors
     /// The name is taken, or the database cannot be used.
     pub async fn add(&self, new: &NewTrunk) -> Result<TrunkRow, TrunkBookError> {
-        if self.store.trunks().by_name(&new.name).await?.is_some() {
-            return Err(TrunkBookError::Exists(new.name.clone()));
+        match self.store.trunks().by_name(&new.name).await?.map(|trunk| trunk.source) {
+            Some(TrunkSource::Config) => return Err(TrunkBookError::Configured(new.name.clone())),
+            Some(TrunkSource::Store) => return Err(TrunkBookError::Exists(new.name.clone())),
+            None => {}
         }
         self.write(TrunkId::random(), new, TrunkSource::Store).await
     }
@@ -141,12 +149,15 @@ impl TrunkBook {
         sealed.map(|sealed| self.vault.open_sealed(place(&trunk.id), sealed, purpose)).transpose()
     }
 
-    /// Removes a trunk by name; `false` when there is none.
+    /// Removes a trunk of the store's own by name; `false` when there is none.
     ///
     /// # Errors
-    /// The database cannot be used.
+    /// It is the configuration's, or the database cannot be used.
     pub async fn remove(&self, name: &str) -> Result<bool, TrunkBookError> {
         match self.store.trunks().by_name(name).await? {
+            Some(trunk) if trunk.source == TrunkSource::Config => {
+                Err(TrunkBookError::Configured(trunk.name))
+            }
             Some(trunk) => Ok(self.store.trunks().remove(trunk.id).await?),
             None => Ok(false),
         }
@@ -273,6 +284,8 @@ mod tests {
         assert_eq!(second[1].uri.host, "b.example");
         own.name = "pbx".into();
         assert!(book.add(&own).await.is_err());
+        let refused = book.remove("pbx").await.unwrap_err().to_string();
+        assert!(refused.contains("comes from the configuration"), "{refused}");
         assert!(book.remove("own").await.unwrap());
         assert!(!book.remove("own").await.unwrap());
     }
