@@ -1,6 +1,7 @@
 //! `ringfence dev` and `ringfence serve`: start, say where to go, run until told to stop.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::access::{AccessError, DevAgent};
 use crate::base::Clock;
 use crate::config::Config;
-use crate::server::{Server, StartError};
+use crate::server::{Addresses, Server, StartError};
 
 /// How often sessions that ran out are ended and old notes forgotten.
 const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
@@ -67,8 +68,10 @@ pub async fn dev(config: Config, presentation: Presentation) -> Result<(), RunEr
 /// It did not start.
 pub async fn serve(config: Config) -> Result<(), RunError> {
     let server = Server::start(config, Clock::system()).await?;
-    let addresses = server.addresses();
-    tracing::info!(https = ?addresses.tls, sip = ?addresses.sip, "ringfence is ready");
+    let list =
+        |all: &[SocketAddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let Addresses { tls, sip, .. } = server.addresses();
+    tracing::info!(https = list(tls), sip = list(sip), "ringfence is ready");
     wait_and_stop(server).await;
     Ok(())
 }
@@ -136,7 +139,7 @@ impl Welcome {
     async fn prepare(server: &Server) -> Result<Self, RunError> {
         let addresses = server.addresses();
         let plain = addresses.plain.map(|address| address.port());
-        let tls = addresses.tls.first().map(std::net::SocketAddr::port);
+        let tls = addresses.tls.first().map(SocketAddr::port);
         let http = plain.map(|port| format!("localhost:{port}"));
         let https = tls.map(|port| format!("localhost:{port}"));
         let (origin, ws) = match (&http, &https) {

@@ -61,20 +61,21 @@ Examples:
   ringfence dev --no-open --json | jq -r .page")]
 pub(super) struct Dev {
     /// Page, API and phones over plain HTTP, which browsers trust on localhost
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8080")]
     pub(super) listen: SocketAddr,
     /// The same over TLS with a development certificate
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8443")]
     pub(super) listen_tls: SocketAddr,
     /// Prometheus metrics [default: 127.0.0.1:9090, or a free port when --listen has port 0]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(super) listen_metrics: Option<SocketAddr>,
     /// SIP over TLS from PBXs that call in without a registration of ours
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(super) sip_listen: Option<SocketAddr>,
-    /// Folder of database, keys and certificates; made if it is not there
-    #[arg(long, value_name = "DIR", default_value = "ringfence-dev")]
-    pub(super) data: PathBuf,
+    // No default here: clap would hand it down to the `--data` of every command.
+    /// Folder of database, keys and certificates; made if it is not there [default: ringfence-dev]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
     /// Connects a PBX: sips:USER:PASSWORD@HOST:PORT (repeatable). Other users of this machine can
     /// see it in the list of processes; `ringfence trunk add` asks for the password instead
     #[arg(long, value_name = "URI", value_parser = secret)]
@@ -89,7 +90,7 @@ pub(super) struct Dev {
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(super) media_port: u16,
     /// Address at which browsers reach audio, beside loopback (repeatable)
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = ip)]
     pub(super) advertise: Vec<IpAddr>,
     /// Do not open the page in a browser
     #[arg(long)]
@@ -128,7 +129,7 @@ pub(super) struct Serve {
     #[command(flatten)]
     pub(super) file: ConfigFile,
     /// HTTPS and WSS, instead of server.listen_tls (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(super) listen_tls: Vec<SocketAddr>,
     /// Data folder, instead of server.data
     #[arg(long, value_name = "DIR")]
@@ -332,4 +333,12 @@ pub(super) enum TokenCommand {
 #[expect(clippy::unnecessary_wraps, reason = "the shape clap asks for")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address with a port is like 127.0.0.1:8443 or [::1]:8443")
+}
+
+fn ip(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "an IP address is like 203.0.113.5 or 2001:db8::5, without a port")
 }

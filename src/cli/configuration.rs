@@ -28,7 +28,7 @@ pub(super) fn of_dev(dev: &Dev) -> Result<Config, Failure> {
         listen_tls: dev.listen_tls,
         listen_metrics,
         sip_listen: dev.sip_listen,
-        data: dev.data.clone(),
+        data: dev.data.clone().unwrap_or(standard.data),
         trunks,
         media_port: dev.media_port,
         advertise: dev.advertise.clone(),
@@ -44,6 +44,9 @@ fn trunks(dev: &Dev) -> Result<Vec<TrunkFlag>, Failure> {
     for (flag, given) in
         [("--trunk-ca", dev.trunk_ca.len()), ("--trunk-media", dev.trunk_media.len())]
     {
+        if given > 0 && count == 0 {
+            return Err(usage(format!("{flag} says something about a --trunk, and there is none")));
+        }
         if given > 1 && given != count {
             return Err(usage(format!("give {flag} once for all trunks or once for each --trunk")));
         }
@@ -53,6 +56,12 @@ fn trunks(dev: &Dev) -> Result<Vec<TrunkFlag>, Failure> {
         // The text may hold a password: the error says what, not which.
         let argument: TrunkArgument =
             uri.expose().parse().map_err(|error| usage(format!("--trunk: {error}")))?;
+        if argument.user.is_some() && argument.password.is_none() {
+            let words = "--trunk: a user needs a password: sips:USER:PASSWORD@HOST:PORT; or leave \
+                         --trunk out and give it when asked: ringfence trunk add NAME \
+                         sips:USER@HOST:PORT";
+            return Err(usage(words.into()));
+        }
         let ca = dev.trunk_ca.get(index).or(dev.trunk_ca.first()).cloned();
         let media = dev.trunk_media.get(index).or(dev.trunk_media.first()).copied();
         let media = TrunkMedia::from(media.unwrap_or(MediaArg::Srtp));

@@ -99,7 +99,11 @@ fn row(person: Person) -> Vec<String> {
     vec![person.number, person.name, person.display_name, level, sign_in.into()]
 }
 
-pub(super) async fn token(command: TokenCommand, out: &mut dyn Write) -> Result<(), Failure> {
+pub(super) async fn token(
+    command: TokenCommand,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), Failure> {
     let TokenCommand::Mint { user: name, level, place, json } = command;
     let data = place::open(&place, Missing::Refuse).await?;
     let users = data.store.users();
@@ -111,6 +115,9 @@ pub(super) async fn token(command: TokenCommand, out: &mut dyn Write) -> Result<
         Failure::words(Exit::Failed, format!("there is nobody called `{name}` who may sign in"))
     })?;
     let level_max = level.map_or(Level::ADMIN, |level| Level::new(level).unwrap_or(Level::NONE));
+    if level.is_some_and(|level| level > user.level.get()) {
+        writeln!(err, "note: {} has level {}, and so has the token", user.name, user.level)?;
+    }
     let minted = data.access.mint_for(&user, level_max).await?;
     let token = minted.token.expose();
     if json {

@@ -72,14 +72,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, hooks: &impl Hooks) -> Exit
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime
-        .map_err(Failure::from)
-        .and_then(|runtime| {
-            let done = runtime.block_on(execute(cli, hooks, &mut stdout(), &mut stderr()));
-            // A name look-up that hangs in a thread of its own must not keep the process.
-            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
-            done
-        });
+    let done = runtime.map_err(Failure::from).and_then(|runtime| {
+        let done = runtime.block_on(execute(cli, hooks, &mut stdout(), &mut stderr()));
+        // A name look-up that hangs in a thread of its own must not keep the process.
+        runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+        done
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -102,7 +100,7 @@ async fn execute(
         Command::Config(command) => configuration::config(command, out),
         Command::User(command) => people::user(command, out, err).await,
         Command::Trunk(command) => trunks::trunk(command, hooks, out, err).await,
-        Command::Token(command) => people::token(command, out).await,
+        Command::Token(command) => people::token(command, out, err).await,
     }
 }
 
@@ -125,6 +123,7 @@ async fn start(serve: &Serve, hooks: &impl Hooks) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::args::{TokenCommand, TrunkCommand, UserCommand};
     use super::*;
     use crate::config::Mode;
     use crate::store::Store;
@@ -226,6 +225,49 @@ mod tests {
         assert!(failure.words.contains("sips:") && !failure.words.contains("hunter2"));
     }
 
+    #[test]
+    fn what_is_said_about_trunks_without_saying_it_all_is_a_usage_error() {
+        for (words, expected) in [
+            ("ringfence --trunk sips:ringfence@a.example", "needs a password"),
+            ("ringfence --trunk-ca ca.pem", "--trunk-ca says"),
+            ("ringfence dev --trunk-media rtp", "--trunk-media says"),
+        ] {
+            let cli = Cli::try_parse_from(words.split_whitespace()).unwrap();
+            let Command::Dev(dev) = cli.command.unwrap_or(Command::Dev(cli.dev)) else { panic!() };
+            let failure = configuration::of_dev(&dev).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.words.contains(expected), "{failure}");
+        }
+        let refused = Cli::try_parse_from(["ringfence", "--listen", "8080"]).unwrap_err();
+        assert!(refused.to_string().contains("like 127.0.0.1:8443"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn the_configuration_says_where_the_data_is_unless_the_command_line_does() {
+        for words in ["user list", "trunk list", "token mint --user 1001"] {
+            let all = format!("ringfence {words} --config /nonexistent/ringfence.toml");
+            let cli = Cli::try_parse_from(all.split_whitespace()).unwrap();
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let done = execute(cli, &Noted::default(), &mut out, &mut err).await;
+            let failure = done.unwrap_err();
+            assert!(failure.words.contains("/nonexistent/ringfence.toml"), "{words}: {failure}");
+            let cli = Cli::try_parse_from(all.split_whitespace()).unwrap();
+            let place = match cli.command {
+                Some(Command::User(UserCommand::List { place, .. })) => place,
+                Some(Command::Trunk(TrunkCommand::List { place, .. })) => place,
+                Some(Command::Token(TokenCommand::Mint { place, .. })) => place,
+                _ => panic!(),
+            };
+            assert!(place.data.is_none() && place.config.is_some(), "{place:?}");
+        }
+        let cli = Cli::try_parse_from(["ringfence"]).unwrap();
+        let config = configuration::of_dev(&cli.dev).unwrap();
+        assert_eq!(config.server.data, Path::new("ringfence-dev"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let failure = typed(&["user", "list"], file.path(), &Noted::default()).await.unwrap_err();
+        assert!(failure.words.ends_with("is not a folder"), "{failure}");
+    }
+
     #[tokio::test]
     async fn people_are_added_listed_and_given_tokens() {
         let folder = tempfile::tempdir().unwrap();
@@ -269,6 +311,8 @@ mod tests {
         let file = secret_file(folder.path(), "canary-trunk-9");
         let add = ["trunk", "add", "office", "sips:u@pbx.example.com", "--password-file", &file];
         typed(&add, &data, &noted).await.unwrap();
+        let list = typed(&["trunk", "list"], &data, &noted).await.unwrap();
+        assert!(list.contains("not loaded yet"), "{list}");
         for entry in std::fs::read_dir(&data).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
             assert!(!bytes.windows(14).any(|window| window == b"canary-trunk-9"));

@@ -147,8 +147,13 @@ async fn add(command: TrunkAdd, out: &mut dyn Write, err: &mut dyn Write) -> Res
 
 fn row(trunk: Shown) -> Vec<String> {
     let user = trunk.user.unwrap_or_else(|| "-".into());
+    // The store's word is for programs.
+    let state = match trunk.state.as_str() {
+        "unknown" => "not loaded yet; restart the server".into(),
+        _ => trunk.state,
+    };
     let audio = format!("{} {}", trunk.media, trunk.codecs.join(","));
-    vec![trunk.name, trunk.uri, user, audio, trunk.source.into(), trunk.state, trunk.detail]
+    vec![trunk.name, trunk.uri, user, audio, trunk.source.into(), state, trunk.detail]
 }
 
 fn show_test(
