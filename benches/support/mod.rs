@@ -15,7 +15,8 @@ use criterion::Criterion;
 /// Short runs: all benches together stay under three minutes.
 pub fn quick() -> Criterion {
     Criterion::default()
-        .sample_size(30)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
+        .sample_size(20)
+        .nresamples(5_000)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(700))
 }

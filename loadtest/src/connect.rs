@@ -31,7 +31,7 @@ pub struct ConnectArgs {
     #[arg(long, default_value_t = 2000)]
     connects: usize,
     /// Rounds; each has both servers
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 11)]
     rounds: usize,
     /// Connects under way at once
     #[arg(long, default_value_t = 8)]
@@ -158,7 +158,8 @@ impl Side {
 
 fn report(args: &ConnectArgs, figures: &mut Figures, ours: &Side, floor: &Side) {
     let ratios = ours.micros.iter().zip(&floor.micros).map(|(ours, floor)| ours / floor);
-    let ratio = Samples::new(ratios).median();
+    let ratios = Samples::new(ratios);
+    let ratio = ratios.median();
     for (name, side) in [("ringfence", ours), ("bare server", floor)] {
         let micros = Samples::new(side.micros.iter().copied()).median();
         figures.add(format!("{name}: CPU per connect"), micros, "µs");
@@ -169,6 +170,8 @@ fn report(args: &ConnectArgs, figures: &mut Figures, ours: &Side, floor: &Side) 
     }
     figures.require("CPU per connect, ratio", ratio, "", RATIO_MAX);
     figures.aim("CPU per connect, ratio, for P1", ratio, "", RATIO_LATER);
+    figures.add("ratio of the best round", ratios.percentile(0.0), "");
+    figures.add("ratio of the worst round", ratios.max(), "");
     let groups = if args.post_quantum { "X25519MLKEM768 offered" } else { "X25519" };
     figures.note(format!(
         "{} rounds of {} connects, {} at once, both servers in turns on one core; TLS 1.3, ECDSA P-256, {groups}, no resumption; medians of rounds",

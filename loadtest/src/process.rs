@@ -24,6 +24,37 @@ impl Process {
         Ok(Duration::from_secs(ticks) / ticks_per_second())
     }
 
+    /// Stops it until [`Process::resume`], and waits until it stands.
+    pub fn pause(self) -> Result<()> {
+        self.signal(rustix::process::Signal::STOP)?;
+        while !self.is_stopped()? {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
+    /// Lets it go on.
+    pub fn resume(self) -> Result<()> {
+        self.signal(rustix::process::Signal::CONT)
+    }
+
+    fn signal(self, signal: rustix::process::Signal) -> Result<()> {
+        let pid = rustix::process::Pid::from_raw(self.0.cast_signed()).context("no process")?;
+        Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
+    /// Whether all its threads stand still.
+    fn is_stopped(self) -> Result<bool> {
+        for task in fs::read_dir(format!("/proc/{}/task", self.0))? {
+            let stat = fs::read_to_string(task?.path().join("stat"))?;
+            let state = stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next());
+            if state != Some('T') {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Proportional set size: its own memory and its share of what it shares, bytes.
     pub fn pss(self) -> Result<u64> {
         let path = format!("/proc/{}/smaps_rollup", self.0);

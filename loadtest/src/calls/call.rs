@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ringfence::base::Clock;
 use tokio::sync::watch;
-use tokio::time::{interval, sleep};
+use tokio::time::{Instant as Tick, interval_at, sleep};
 
 use super::browser::{Browser, Codec};
 use super::tally::Tally;
@@ -26,8 +26,21 @@ pub struct Plan {
     pub clock: Clock,
     /// When the run began.
     pub began: Instant,
-    /// Becomes true when it is time to hang up.
-    pub stopped: watch::Receiver<bool>,
+    /// How many calls there are.
+    pub calls: usize,
+    /// How far the run is.
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Calls come up, and are silent once they hear themselves.
+    SetUp,
+    /// All talk.
+    Talk,
+    /// All hang up.
+    HangUp,
 }
 
 /// What all calls add up to while they run.
@@ -96,7 +109,8 @@ async fn attempt(
     let answered = plan.clock.now();
     let talk = async {
         browser.connect(answer).await?;
-        talk(plan, shared, &mut browser, answered, &mut outcome.keys).await
+        be_heard(plan, shared, &mut browser, answered, &mut outcome.keys).await?;
+        talk(plan, shared, &mut browser, index).await
     };
     let ended = tokio::select! {
         ended = talk => ended,
@@ -110,32 +124,46 @@ async fn attempt(
     Ok(())
 }
 
-/// Sends a frame every 20 ms until it is time to hang up, then waits for the last echoes.
-async fn talk(
+/// Sends frames until the first comes back, then waits until all calls are that far.
+async fn be_heard(
     plan: &Plan,
     shared: &Shared,
     browser: &mut Browser,
     answered: Instant,
     keys: &mut Option<Duration>,
 ) -> Result<()> {
-    let mut stopped = plan.stopped.clone();
-    let mut ticks = interval(Duration::from_millis(20));
-    let deadline = answered + FIRST_ECHO_TIMEOUT;
-    while !*stopped.borrow_and_update() {
+    let mut ticks = interval_at(Tick::now(), FRAME);
+    while keys.is_none() {
+        ticks.tick().await;
+        *keys = browser.first_echo().map(|at| at.saturating_duration_since(answered));
+        let waited = plan.clock.now().saturating_duration_since(answered);
+        anyhow::ensure!(keys.is_some() || waited < FIRST_ECHO_TIMEOUT, "nothing is heard");
+        if keys.is_none() {
+            browser.send().await?;
+            shared.frames.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    shared.up.fetch_add(1, Ordering::Relaxed);
+    plan.phase.clone().wait_for(|phase| *phase != Phase::SetUp).await?;
+    Ok(())
+}
+
+/// Sends a frame every 20 ms until it is time to hang up, then waits for the last echoes. The
+/// calls' frames are spread over the 20 ms.
+async fn talk(plan: &Plan, shared: &Shared, browser: &mut Browser, index: usize) -> Result<()> {
+    let offset = FRAME.mul_f64(index as f64 / plan.calls.max(1) as f64);
+    let mut ticks = interval_at(Tick::now() + offset, FRAME);
+    while *plan.phase.borrow() == Phase::Talk {
         ticks.tick().await;
         browser.send().await?;
         shared.frames.fetch_add(1, Ordering::Relaxed);
-        if keys.is_none() {
-            *keys = browser.first_echo().map(|at| at.saturating_duration_since(answered));
-            if keys.is_some() {
-                shared.up.fetch_add(1, Ordering::Relaxed);
-            }
-            anyhow::ensure!(keys.is_some() || plan.clock.now() < deadline, "nothing is heard");
-        }
     }
     sleep(LAST_ECHOES).await;
     Ok(())
 }
+
+/// How often a microphone gives a frame.
+const FRAME: Duration = Duration::from_millis(20);
 
 /// How long after the answer the first echo may take.
 const FIRST_ECHO_TIMEOUT: Duration = Duration::from_secs(15);

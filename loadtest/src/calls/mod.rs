@@ -1,7 +1,8 @@
 //! `loadtest calls`: N browsers in echo calls at once.
 //!
 //! Each has its own agent, socket, registration, ICE, DTLS and microphone. Calls are set up at a
-//! steady rate; once all are up everything is measured for a while; then all hang up.
+//! steady rate, each until it hears itself; once all are up they talk and everything is measured
+//! for a while; then all hang up.
 
 mod browser;
 mod call;
@@ -11,7 +12,7 @@ mod tally;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -23,12 +24,12 @@ use tokio::time::sleep;
 
 use crate::client::{Dialer, TlsChoice};
 use crate::figures::Figures;
-use crate::people::People;
+use crate::people::{Agent, People};
 use crate::pinning::load_runtime;
-use crate::process::raise_descriptor_limit;
+use crate::process::{Process, raise_descriptor_limit};
 use crate::server::{Server, ServerArgs};
 use browser::Codec;
-use call::{Plan, Shared};
+use call::{Outcome, Phase, Plan, Shared};
 use result::{Measured, Snapshot};
 
 /// What to do.
@@ -73,46 +74,11 @@ async fn measure(args: &CallsArgs, server: &Server) -> Result<bool> {
     let dialer =
         Dialer::new(server.tls_address()?, &server.ca(), TlsChoice { post_quantum: true })?;
     let clock = Clock::system();
-    let began = clock.now();
-    let (stop, stopped) = watch::channel(false);
-    let plan = Plan { dialer, codec: args.codec, clock: clock.clone(), began, stopped };
-    let shared = Arc::new(Shared::default());
-    let process = server.process();
-    let take = || Snapshot::take(process, &shared, clock.now().saturating_duration_since(began));
-    let idle = take()?;
-
-    let bar = progress(args.calls as u64, "setting up");
-    let mut calls = JoinSet::new();
-    for (index, agent) in agents.into_iter().enumerate() {
-        calls.spawn(call::run(plan.clone(), Arc::clone(&shared), index, agent));
-        sleep(Duration::from_secs_f64(1.0 / args.rate.max(0.1))).await;
-        bar.set_position(shared.settled());
-    }
-    while shared.settled() < args.calls as u64 {
-        sleep(Duration::from_millis(50)).await;
-        bar.set_position(shared.settled());
-    }
-    bar.finish_and_clear();
-    let all_up = take()?;
-
-    let bar = progress(args.seconds, "talking");
-    for _ in 0..args.seconds {
-        sleep(Duration::from_secs(1)).await;
-        bar.inc(1);
-        let (up, failed) =
-            (shared.up.load(Ordering::Relaxed), shared.failed.load(Ordering::Relaxed));
-        bar.set_message(format!("talking: {up} up, {failed} failed"));
-    }
-    bar.finish_and_clear();
-    let end = take()?;
-
-    stop.send_replace(true);
-    let mut outcomes = Vec::with_capacity(args.calls);
-    while let Some(outcome) = calls.join_next().await {
-        outcomes.push(outcome?);
-    }
-    let measured = Measured { outcomes, idle, all_up, end, last: take()? };
+    let run = Run { args, process: server.process(), agents, dialer, began: clock.now(), clock };
+    let measured = run.batch(args.seconds).await?;
     measured.report(&mut figures);
+    let again = run.batch(AGAIN_SECONDS).await?;
+    again.report_growth(&measured, &mut figures);
     figures.note(format!(
         "{} echo calls ({:?}, DTLS-SRTP both ways), set up at {}/s, all up for {} s; the server on one core, the browsers on the rest",
         args.calls, args.codec, args.rate, args.seconds
@@ -124,6 +90,84 @@ async fn measure(args: &CallsArgs, server: &Server) -> Result<bool> {
         measured.chart().write(path)?;
     }
     figures.finish(args.json.as_deref())
+}
+
+/// How long the second batch talks, of which only failures and memory count.
+const AGAIN_SECONDS: u64 = 2;
+
+/// What batches of calls have in common.
+struct Run<'a> {
+    args: &'a CallsArgs,
+    process: Process,
+    agents: Vec<Agent>,
+    dialer: Dialer,
+    clock: Clock,
+    began: Instant,
+}
+
+impl Run<'_> {
+    /// All calls once, from connecting to hanging up.
+    async fn batch(&self, seconds: u64) -> Result<Measured> {
+        let (phases, phase) = watch::channel(Phase::SetUp);
+        let plan = Plan {
+            dialer: self.dialer.clone(),
+            codec: self.args.codec,
+            clock: self.clock.clone(),
+            began: self.began,
+            calls: self.args.calls,
+            phase,
+        };
+        let shared = Arc::new(Shared::default());
+        let since = || self.clock.now().saturating_duration_since(self.began);
+        let take = || Snapshot::take(self.process, &shared, since());
+        let idle = take()?;
+        let mut calls = self.set_up(&plan, &shared).await;
+        let all_up = take()?;
+        phases.send_replace(Phase::Talk);
+        sleep(Duration::from_secs(1)).await;
+        let talking = take()?;
+        wait(seconds, &shared).await;
+        let end = take()?;
+        phases.send_replace(Phase::HangUp);
+        let mut outcomes = Vec::with_capacity(self.args.calls);
+        while let Some(outcome) = calls.join_next().await {
+            outcomes.push(outcome?);
+        }
+        sleep(LAST_GOODBYES).await;
+        Ok(Measured { outcomes, idle, all_up, talking, end, last: take()? })
+    }
+
+    /// Starts the calls one by one and waits until each is up or has failed.
+    async fn set_up(&self, plan: &Plan, shared: &Arc<Shared>) -> JoinSet<Outcome> {
+        let bar = progress(self.agents.len() as u64, "setting up");
+        let mut calls = JoinSet::new();
+        for (index, agent) in self.agents.iter().enumerate() {
+            calls.spawn(call::run(plan.clone(), Arc::clone(shared), index, agent.clone()));
+            sleep(Duration::from_secs_f64(1.0 / self.args.rate.max(0.1))).await;
+            bar.set_position(shared.settled());
+        }
+        while shared.settled() < self.agents.len() as u64 {
+            sleep(Duration::from_millis(50)).await;
+            bar.set_position(shared.settled());
+        }
+        bar.finish_and_clear();
+        calls
+    }
+}
+
+/// How long the server has to forget calls that are over.
+const LAST_GOODBYES: Duration = Duration::from_secs(2);
+
+async fn wait(seconds: u64, shared: &Shared) {
+    let bar = progress(seconds, "talking");
+    for _ in 0..seconds {
+        sleep(Duration::from_secs(1)).await;
+        bar.inc(1);
+        let (up, failed) =
+            (shared.up.load(Ordering::Relaxed), shared.failed.load(Ordering::Relaxed));
+        bar.set_message(format!("talking: {up} up, {failed} failed"));
+    }
+    bar.finish_and_clear();
 }
 
 fn progress(len: u64, message: &'static str) -> ProgressBar {

@@ -37,6 +37,8 @@ pub struct Measured {
     pub idle: Snapshot,
     /// When all calls were up.
     pub all_up: Snapshot,
+    /// When all were talking.
+    pub talking: Snapshot,
     /// Before they hung up.
     pub end: Snapshot,
     /// When all were gone.
@@ -79,23 +81,31 @@ impl Measured {
     }
 
     fn report_costs(&self, figures: &mut Figures, calls: f64) {
-        let talking = self.end.cpu.saturating_sub(self.all_up.cpu).as_secs_f64();
-        let seconds = (self.end.at.saturating_sub(self.all_up.at)).as_secs_f64();
-        let frames = self.end.frames.saturating_sub(self.all_up.frames).max(1) as f64;
-        let per_frame = talking / frames;
+        let spent = self.end.cpu.saturating_sub(self.talking.cpu).as_secs_f64();
+        let seconds = self.end.at.saturating_sub(self.talking.at).as_secs_f64();
+        let frames = self.end.frames.saturating_sub(self.talking.frames).max(1) as f64;
+        let per_frame = spent / frames;
         figures.add("frames per second", frames / seconds, "1/s");
-        figures.add("server CPU while talking", talking * 100.0 / seconds, "% of a core");
-        figures.add("server CPU per call", talking * 1e3 / seconds / calls, "ms/s");
+        figures.add("server CPU while talking", spent * 100.0 / seconds, "% of a core");
+        figures.add("server CPU per call", spent * 1e3 / seconds / calls, "ms/s");
         figures.add("server CPU per echoed packet", per_frame * 1e6, "µs");
-        let early_frames = self.all_up.frames.saturating_sub(self.idle.frames) as f64;
         let setting_up = self.all_up.cpu.saturating_sub(self.idle.cpu).as_secs_f64();
-        let setting_up = (setting_up - early_frames * per_frame).max(0.0);
         figures.add("server CPU per set-up, connect to keys", setting_up * 1e3 / calls, "ms");
         let grown = self.end.pss.saturating_sub(self.idle.pss) as f64;
         figures.add("PSS per call, socket included", grown / calls / 1024.0, "kB");
         figures.add("PSS of the server without calls", self.idle.pss as f64 / 1024.0, "kB");
         let kept = self.last.pss.saturating_sub(self.idle.pss) as f64;
         figures.add("PSS kept when all have hung up", kept / 1024.0, "kB");
+    }
+
+    /// Adds what a second batch of the same calls failed at, and what memory it left behind
+    /// beyond the first.
+    pub fn report_growth(&self, first: &Self, figures: &mut Figures) {
+        let failed = self.outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
+        figures.require("calls failed, second batch", failed as f64, "", 0.0);
+        let calls = self.outcomes.len().max(1) as f64;
+        let grown = self.end.pss as f64 - first.end.pss as f64;
+        figures.add("PSS per call, second batch over first", grown / calls / 1024.0, "kB");
     }
 
     /// Set-up times by percentile.
@@ -121,7 +131,7 @@ impl Measured {
     }
 
     fn round_trips(&self) -> Samples {
-        let (from, to) = (self.all_up.at, self.end.at);
+        let (from, to) = (self.talking.at, self.end.at);
         Samples::new(self.outcomes.iter().flat_map(|outcome| outcome.tally.round_trips(from, to)))
     }
 }

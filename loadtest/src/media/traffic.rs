@@ -36,14 +36,55 @@ pub struct Relay {
     empty_pss: u64,
     checked_at: Instant,
     tick: usize,
-    /// CPU of each round, per relayed packet.
-    pub micros: Vec<f64>,
+    /// CPU of each round, per relayed packet, by shape.
+    micros: Vec<(Shape, f64)>,
     /// Packets relayed in all rounds.
     pub relayed: u64,
     sent: u64,
     /// CPU of one ICE and DTLS set-up.
     pub session_micros: Option<f64>,
 }
+
+/// How packets reach a relay. At these rates a relay sleeps most of the time, and what a packet
+/// costs depends on how many share a wake-up; so one shape alone proves little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The relay is stopped while packets queue up, then let go: whole batches for everybody, and
+    /// nobody to wake. Compares the work itself.
+    Batches,
+    /// Paced inside 20 ms, by a load that never sleeps: the relay wakes for a few packets each
+    /// time. A quick relay sleeps, and so wakes, more often than a slow one.
+    Paced,
+    /// Paced the same, by a load that sleeps: the relay also pays for waking it.
+    PacedAndWaking,
+}
+
+impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Batches, Self::Paced, Self::PacedAndWaking];
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Batches => "whole batches",
+            Self::Paced => "paced",
+            Self::PacedAndWaking => "paced, waking the load",
+        }
+    }
+
+    fn patience(self) -> Duration {
+        match self {
+            Self::Batches | Self::Paced => Duration::ZERO,
+            Self::PacedAndWaking => Duration::from_millis(1),
+        }
+    }
+}
+
+/// Packets queued for each socket of a stopped relay: three batches.
+const QUEUED: usize = 192;
+
+/// How long a relay has for them; more than it needs.
+const BURST: Duration = Duration::from_millis(10);
 
 /// Ticks of 1 ms in which every leg sends once.
 const TICKS_PER_FRAME: usize = 20;
@@ -157,46 +198,55 @@ impl Relay {
         Ok(grown as f64 * 2.0 / self.legs.len().max(1) as f64)
     }
 
+    /// CPU per packet of each round of a shape, µs.
+    pub fn micros(&self, shape: Shape) -> Vec<f64> {
+        let of_shape = self.micros.iter().filter(|(of, _)| *of == shape);
+        of_shape.map(|(_, micros)| *micros).collect()
+    }
+
     /// Of what was sent in all rounds.
     pub fn loss_percent(&self) -> f64 {
         self.sent.saturating_sub(self.relayed) as f64 * 100.0 / self.sent.max(1) as f64
     }
 
     /// Measures one round; the other relay only keeps its calls alive.
-    pub fn round(&mut self, length: Duration, other: &mut Self) -> Result<()> {
+    pub fn round(&mut self, shape: Shape, length: Duration, other: &mut Self) -> Result<()> {
         let counts = |legs: &[Leg]| {
             let sum = |count: fn(&Leg) -> u64| legs.iter().map(count).sum::<u64>();
             (sum(|leg| leg.sent), sum(|leg| leg.received))
         };
         let (sent, received) = counts(&self.legs);
         let before = self.process.cpu()?;
-        self.run(length, &mut [other])?;
+        self.run(shape, length, &mut [other])?;
         let spent = self.process.cpu()?.saturating_sub(before).as_secs_f64();
         let (sent_after, received_after) = counts(&self.legs);
         self.sent += sent_after - sent;
         self.relayed += received_after - received;
-        self.micros.push(spent * 1e6 / (received_after - received).max(1) as f64);
+        let micros = spent * 1e6 / (received_after - received).max(1) as f64;
+        self.micros.push((shape, micros));
         Ok(())
     }
 
-    /// Sends 50 packets a second on every leg, a twentieth of them each millisecond, and counts
-    /// what comes back.
-    pub fn run(&mut self, length: Duration, others: &mut [&mut Self]) -> Result<()> {
-        let start = self.clock.now();
-        let mut next_tick = start;
-        while self.clock.now().saturating_duration_since(start) < length {
-            if self.clock.now() >= next_tick {
+    /// Sends in a shape for a while, and counts what comes back.
+    pub fn run(&mut self, shape: Shape, length: Duration, others: &mut [&mut Self]) -> Result<()> {
+        let end = self.clock.now() + length;
+        let mut next_tick = self.clock.now();
+        while self.clock.now() < end {
+            if shape == Shape::Batches {
+                self.burst()?;
+            } else if self.clock.now() >= next_tick {
                 self.send_tick()?;
-                self.keep_alive();
-                others.iter_mut().for_each(|other| other.keep_alive());
                 next_tick += Duration::from_millis(1);
             } else {
-                self.receive(Duration::from_millis(1))?;
+                self.receive(shape.patience())?;
+                continue;
             }
+            self.keep_alive();
+            others.iter_mut().for_each(|other| other.keep_alive());
         }
         let end = self.clock.now() + LAST_PACKETS;
         while self.clock.now() < end {
-            self.receive(Duration::from_millis(5))?;
+            self.receive(Duration::ZERO)?;
         }
         for other in others {
             other.receive(Duration::ZERO)?;
@@ -204,6 +254,25 @@ impl Relay {
         Ok(())
     }
 
+    /// Fills the sockets of the stopped relay, lets it go, and looks away until it is done.
+    fn burst(&mut self) -> Result<()> {
+        self.process.pause()?;
+        let mut packet = PacketBuf::new();
+        let half = self.legs.len() / 2;
+        for _ in 0..QUEUED {
+            let place = self.tick % half.max(1);
+            self.tick += 1;
+            for leg in self.legs.iter_mut().skip(place).step_by(half.max(1)) {
+                leg.send(&mut self.batch, &mut packet)?;
+            }
+        }
+        self.process.resume()?;
+        std::thread::sleep(BURST);
+        while self.receive(Duration::ZERO)? > 0 {}
+        Ok(())
+    }
+
+    /// A twentieth of the packets of 20 ms: each leg sends 50 a second.
     fn send_tick(&mut self) -> Result<()> {
         let turn = self.tick % TICKS_PER_FRAME;
         self.tick += 1;
@@ -224,21 +293,25 @@ impl Relay {
         }
     }
 
-    fn receive(&mut self, patience: Duration) -> Result<()> {
+    /// Takes what has come; gives how many sockets had something.
+    fn receive(&mut self, patience: Duration) -> Result<usize> {
         let (packets, sources) = &mut self.buffers;
+        let mut ready = 0;
         for token in self.poller.wait(Some(patience))? {
+            ready += 1;
             let Some(leg) = self.legs.get_mut(token) else { continue };
             let count = self.batch.receive(&leg.socket, packets, sources).unwrap_or(0);
             for packet in packets.iter_mut().take(count) {
                 leg.on_packet(packet)?;
             }
         }
-        Ok(())
+        Ok(ready)
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
+        let _ = self.process.resume();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
