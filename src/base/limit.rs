@@ -272,8 +272,9 @@ pub const CONNECTIONS_MAX: usize = 60_000;
 /// How long a client's TLS handshake may take (SECURITY D-04).
 pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Socket pairs towards PBXs per media worker: two legs whose PBX uses one address need two.
-pub const TRUNK_SOCKETS_PER_WORKER: u8 = 2;
+/// Socket pairs towards PBXs per media worker. One batches best; two legs whose PBX uses one address
+/// for both would need two, but PBXs give every call a port of its own.
+pub const TRUNK_SOCKETS_PER_WORKER: u8 = 1;
 
 /// How long one scrape of the metrics page may take.
 pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
