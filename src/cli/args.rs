@@ -156,13 +156,10 @@ pub(super) enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print every effective setting; secrets show as ***
+    /// Print every setting, its value and where that came from; secrets show as ***
     Show {
         #[command(flatten)]
         file: ConfigFile,
-        /// Say where each value came from
-        #[arg(long)]
-        origin: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -101,9 +101,9 @@ pub(super) fn config(command: ConfigCommand, out: &mut dyn Write) -> Result<(), 
                 }
             }
         }
-        ConfigCommand::Show { file, origin, json } => {
+        ConfigCommand::Show { file, json } => {
             let config = Config::load(Some(&file.config), environment(), &ServeFlags::default())?;
-            show(&config, origin, json, out)?;
+            show(&config, json, out)?;
         }
     }
     Ok(())
@@ -123,7 +123,7 @@ fn mistakes(errors: &ConfigErrors) -> serde_json::Value {
     json!({"ok": false, "mistakes": mistakes})
 }
 
-fn show(config: &Config, origin: bool, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+fn show(config: &Config, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     if as_json {
         let settings: Vec<_> = config
             .settings
@@ -135,14 +135,8 @@ fn show(config: &Config, origin: bool, as_json: bool, out: &mut dyn Write) -> Re
     let rows = config
         .settings
         .iter()
-        .map(|setting| {
-            let mut row = vec![setting.key.clone(), setting.value.clone()];
-            row.extend(origin.then(|| setting.origin.to_string()));
-            row
-        })
+        .map(|setting| vec![setting.key.clone(), setting.value.clone(), setting.origin.to_string()])
         .collect();
-    let headers: &[&str] =
-        if origin { &["setting", "value", "from"] } else { &["setting", "value"] };
-    output::table(out, headers, rows)?;
+    output::table(out, &["setting", "value", "from"], rows)?;
     Ok(())
 }

@@ -377,15 +377,19 @@ mod tests {
         let (done, out) = check(&["check", "--json"]);
         assert_eq!(done.unwrap_err().exit.code(), 78);
         assert!(out.contains("\"ok\":false") && out.contains("did you mean"), "{out}");
-        for name in ["cert", "key"] {
-            std::fs::write(folder.path().join(name), "x").unwrap();
+        let own = rcgen::generate_simple_self_signed(["a.example".to_string()]).unwrap();
+        for (name, text) in [("cert", own.cert.pem()), ("key", own.signing_key.serialize_pem())] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(folder.path().join(name), mode).unwrap();
         }
         let good = "[server]\npublic_host = \"a.example\"\n[tls]\ncert = \"cert\"\nkey = \"key\"\n\
                     [media]\nadvertise = [\"127.0.0.1\"]\n";
         std::fs::write(&path, good).unwrap();
         let (done, out) = check(&["check"]);
         assert!(done.is_ok() && out.contains("is valid"), "{done:?}");
-        let (_, out) = check(&["show", "--origin"]);
+        let (_, out) = check(&["show"]);
         assert!(out.contains("server.public_host") && out.contains("ringfence.toml:2"), "{out}");
+        assert!(out.contains("server.listen_metrics") && out.contains("default"), "{out}");
     }
 }

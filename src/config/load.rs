@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::reader::{Findings, Section};
 use super::report::{ConfigErrors, Mistake, Origin};
 use super::sections;
+use super::tls_files::reason;
 use super::tree::{self, Node, Table, Value};
 use super::trunk;
 use super::value::{Config, Mode};
@@ -107,17 +108,24 @@ fn read(root: Table, around: &Surroundings, findings: &Findings) -> Config {
 
 fn read_file(path: &Path) -> Result<String, ConfigErrors> {
     let failed = |what: String, fix: Option<&str>| {
-        let origin = Origin::File { path: path.to_path_buf(), line: 1 };
+        let origin = Origin::File { path: path.to_path_buf(), line: 0 };
         let fix = fix.map(str::to_string);
         ConfigErrors(vec![Mistake { origin, key: String::new(), what, fix }])
     };
-    let size = std::fs::metadata(path)
-        .map_err(|error| failed(format!("cannot be read: {error}"), Some("give --config FILE")))?
-        .len();
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => failed(
+            "there is no such file".into(),
+            Some(
+                "give another with --config FILE; README.md, \"Run it for real\", has one to copy",
+            ),
+        ),
+        _ => failed(format!("cannot be read: {}", reason(&error)), None),
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > FILE_BYTES_MAX {
         return Err(failed("is larger than 1 MiB".into(), None));
     }
-    std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}"), None))
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 fn put_flags(root: &mut Table, flags: &ServeFlags) {
@@ -151,9 +159,11 @@ mod tests {
 
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["cert.pem", "key.pem", "pw"] {
+        let own = rcgen::generate_simple_self_signed(["a.example".to_string()]).unwrap();
+        let (cert, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+        for (name, text) in [("cert.pem", &*cert), ("key.pem", &*key), ("pw", "from-the-file\n")] {
             let path = folder.path().join(name);
-            std::fs::write(&path, "from-the-file\n").unwrap();
+            std::fs::write(&path, text).unwrap();
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
@@ -227,15 +237,15 @@ codecs = ["pcma", "opus"]
         let errors = load(&text, &[]).unwrap_err();
         let text = errors.to_string();
         for expected in [
-            "ringfence.toml:3: server.listen_tls: `127.0.0.1`",
+            "ringfence.toml:3: server.listen_tls: `127.0.0.1` is no address with a port, such as 127.0.0.1:8443",
             "ringfence.toml:4: server.public_hots: unknown setting\n    did you mean `public_host`?",
             "ringfence.toml:17: trunk.0.media: `udp` is not a choice\n    write one of: srtp, rtp",
             "ringfence.toml:18: trunk.0.codecs: `g729`",
             "ringfence.toml:19: medai: unknown setting\n    did you mean `media`?",
-            "server.public_host: is missing",
         ] {
             assert!(text.contains(expected), "{expected} not in {text}");
         }
+        assert!(!text.contains("is missing") && !text.contains("media.advertise"), "{text}");
     }
 
     #[test]
@@ -274,6 +284,68 @@ codecs = ["pcma", "opus"]
     }
 
     #[test]
+    fn what_the_server_would_refuse_is_found_by_the_check() {
+        for (from, to, expected) in [
+            ("[\"127.0.0.1:8443\"]", "[]", ":3: server.listen_tls: is empty"),
+            ("data = \"data\"", "data = 5", ":6: server.data: takes a text in quotes"),
+            ("data = \"data\"", "data = \"pw\"", "pw is not a folder"),
+            ("key = \"key.pem\"", "key = \"pw\"", ":9: tls.key: "),
+            ("cert = \"cert.pem\"", "cert = \"pw\"", "holds no PEM certificate"),
+            ("\"127.0.0.1\"]", "\"0.0.0.0\"]", ":11: media.advertise: 0.0.0.0 is no address"),
+            ("\"127.0.0.1\"]", "\"224.0.0.1\"]", "224.0.0.1 is no address browsers"),
+            ("[media]", "[media]\nport = 65530\nworkers = 8", ":11: media.port: 8 workers need 8"),
+            ("[media]", "[media]\nport = \"x\"", "`x` is no port, a number from 0 to 65535"),
+            (
+                "[media]",
+                "[log]\nfilter = \"a=b=c\"\n[media]",
+                ":11: log.filter: is not a log filter",
+            ),
+            ("user = \"ringfence\"", "", "trunk.0.password_file: needs a user"),
+            ("password_file = \"pw\"", "", ":15: trunk.0.user: needs a password"),
+            ("media = \"rtp\"", "ca = \"pw\"", "trunk.0.ca: holds no PEM certificate"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            let text = load(&GOOD.replacen(from, to, 1), &[]).unwrap_err().to_string();
+            assert!(text.contains(expected), "{expected} not in {text}");
+            assert!(!text.contains("from-the-file") && !text.contains("(os error"), "{text}");
+        }
+        let last = GOOD.replace("[media]", "[media]\nport = 65535\nworkers = 1");
+        load(&last, &[]).unwrap();
+    }
+
+    #[test]
+    fn a_private_key_others_can_read_is_refused() {
+        let folder = folder();
+        let path = folder.path().join("ringfence.toml");
+        std::fs::write(&path, GOOD).unwrap();
+        use std::os::unix::fs::PermissionsExt;
+        for (mode, is_refused) in [(0o644, true), (0o660, true), (0o604, true), (0o400, false)] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(folder.path().join("key.pem"), mode).unwrap();
+            let loaded = Config::load(Some(&path), [], &ServeFlags::default());
+            let text = loaded.err().map(|errors| errors.to_string()).unwrap_or_default();
+            assert_eq!(text.contains("tls.key: others") && text.contains("chmod 600"), is_refused);
+        }
+    }
+
+    #[test]
+    fn every_setting_is_shown_with_its_default() {
+        let config = load(GOOD, &[]).unwrap();
+        for (key, value) in [
+            ("server.listen_metrics", "none"),
+            ("sip.listen", "none"),
+            ("media.port", "50000"),
+            ("log.format", "auto"),
+            ("trunk.0.password", "***"),
+            ("trunk.0.media", "rtp"),
+            ("trunk.0.domain", "none"),
+        ] {
+            let setting = config.settings.iter().find(|s| s.key == key);
+            assert_eq!(setting.map(|s| s.value.as_str()), Some(value), "{key}");
+        }
+    }
+
+    #[test]
     fn c01_a_secret_file_others_can_read_is_refused() {
         let folder = folder();
         let path = folder.path().join("ringfence.toml");
@@ -308,6 +380,6 @@ codecs = ["pcma", "opus"]
         let path = Path::new("/nonexistent/ringfence.toml");
         let errors = Config::load(Some(path), [], &ServeFlags::default()).unwrap_err();
         assert_eq!(errors.0.len(), 1);
-        assert!(errors.to_string().contains("cannot be read"));
+        assert!(errors.to_string().contains("ringfence.toml: there is no such file"));
     }
 }

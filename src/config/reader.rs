@@ -3,10 +3,9 @@
 //! A name that was never asked for is unknown: the nearest name that was asked for is offered.
 
 use std::cell::RefCell;
-use std::fmt::Display;
-use std::str::FromStr;
 
 use super::report::{Mistake, Origin, Setting};
+use super::scalar::Scalar;
 use super::tree::{Node, Table, Value};
 
 /// What reading gathers beside the values.
@@ -99,8 +98,7 @@ impl<'a> Section<'a> {
     /// A text parsed to `T`, or the default.
     pub(super) fn value<T>(&mut self, name: &'static str, default: T) -> T
     where
-        T: FromStr + Display,
-        T::Err: Display,
+        T: Scalar,
     {
         match self.optional(name) {
             Some(taken) => taken.value,
@@ -114,8 +112,7 @@ impl<'a> Section<'a> {
     /// A text, number or boolean parsed to `T`, if it is there and right.
     pub(super) fn optional<T>(&mut self, name: &'static str) -> Option<Taken<T>>
     where
-        T: FromStr + Display,
-        T::Err: Display,
+        T: Scalar,
     {
         let Node { origin, value } = self.take(name)?;
         let text = self.scalar(name, &origin, value)?;
@@ -125,17 +122,34 @@ impl<'a> Section<'a> {
                 Some(Taken { value, origin })
             }
             Err(error) => {
-                self.wrong(name, &origin, format!("`{}`: {error}", printable(&text)), None);
+                let what = format!("`{}` {}", printable(&text), T::refusal(&error));
+                self.wrong(name, &origin, what, None);
                 None
             }
+        }
+    }
+
+    /// A text in quotes, if it is there and is one.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<Taken<String>> {
+        match self.rest.get(name) {
+            Some(Node { origin, value: value @ (Value::Integer(_) | Value::Bool(_)) }) => {
+                let shown = match value {
+                    Value::Integer(number) => number.to_string(),
+                    _ => "...".into(),
+                };
+                let fix = format!("write {name} = \"{shown}\"");
+                self.wrong(name, origin, "takes a text in quotes".into(), Some(fix));
+                self.take(name);
+                None
+            }
+            _ => self.optional(name),
         }
     }
 
     /// A list of `T`; a variable or flag separates by commas. `None` when it is not there.
     pub(super) fn list<T>(&mut self, name: &'static str) -> Option<Taken<Vec<T>>>
     where
-        T: FromStr + Display,
-        T::Err: Display,
+        T: Scalar,
     {
         let Node { origin, value } = self.take(name)?;
         let items: Vec<Node> = match value {
@@ -162,7 +176,7 @@ impl<'a> Section<'a> {
             match text.parse::<T>() {
                 Ok(value) => values.push(value),
                 Err(error) => {
-                    let what = format!("`{}`: {error}", printable(&text));
+                    let what = format!("`{}` {}", printable(&text), T::refusal(&error));
                     self.wrong(name, &item.origin, what, None);
                 }
             }
@@ -182,7 +196,10 @@ impl<'a> Section<'a> {
         let taken = self.optional::<String>(name);
         let (word, origin) = match &taken {
             Some(taken) => (taken.value.as_str(), taken.origin.clone()),
-            None => (default, Origin::Default),
+            None => {
+                self.note(name, default, Origin::Default);
+                (default, Origin::Default)
+            }
         };
         let found = choices.iter().find(|(choice, _)| *choice == word).map(|(_, value)| *value);
         if found.is_none() {
@@ -204,6 +221,20 @@ impl<'a> Section<'a> {
         self.scalar(name, &origin, value).map(|text| (text, origin))
     }
 
+    /// Whether a mistake of this setting was reported.
+    pub(super) fn is_refused(&self, name: &str) -> bool {
+        let key = self.key(name);
+        self.findings.mistakes.borrow().iter().any(|mistake| mistake.key == key)
+    }
+
+    /// Where a setting's effective value came from.
+    pub(super) fn origin_of(&self, name: &str) -> Origin {
+        let key = self.key(name);
+        let settings = self.findings.settings.borrow();
+        let found = settings.iter().find(|setting| setting.key == key);
+        found.map_or(Origin::Default, |setting| setting.origin.clone())
+    }
+
     /// Reports a mistake of one setting.
     pub(super) fn wrong(&self, name: &str, origin: &Origin, what: String, fix: Option<String>) {
         let key = self.key(name);
@@ -218,8 +249,15 @@ impl<'a> Section<'a> {
         settings.push(Setting { key, value, origin });
     }
 
-    /// Reports every name that was never asked for.
+    /// Reports every name that was never asked for, and records what was asked for in vain.
     pub(super) fn finish(self) {
+        // The names at the root are sections.
+        for name in self.asked.iter().filter(|_| !self.path.is_empty()) {
+            let key = self.key(name);
+            if !self.findings.settings.borrow().iter().any(|setting| setting.key == key) {
+                self.note(name, "none", Origin::Default);
+            }
+        }
         for (name, node) in &self.rest {
             let near = self
                 .asked
@@ -228,12 +266,30 @@ impl<'a> Section<'a> {
                 .filter(|(distance, known)| *distance <= known.len().div_ceil(2))
                 .min();
             let fix = match near {
-                Some((_, known)) => format!("did you mean `{known}`?"),
+                Some((_, known)) => {
+                    self.forgive_missing(known);
+                    format!("did you mean `{known}`?")
+                }
                 None => format!("known here: {}", self.asked.join(", ")),
             };
             let what = "unknown setting".to_string();
             self.wrong(name, &node.origin, what, Some(fix));
         }
+    }
+
+    /// Takes back that a name is missing: it is there, misspelt, and reported as such.
+    fn forgive_missing(&self, name: &str) {
+        let key = self.key(name);
+        let inside = format!("{key}.");
+        self.findings.mistakes.borrow_mut().retain(|mistake| {
+            let is_unwritten = mistake.origin == Origin::Default || mistake.what == MISSING;
+            !(is_unwritten && (mistake.key == key || mistake.key.starts_with(&inside)))
+        });
+    }
+
+    /// Reports that a setting without a default is not there.
+    pub(super) fn missing(&self, name: &str, fix: String) {
+        self.wrong(name, &self.origin, MISSING.into(), Some(fix));
     }
 
     fn key(&self, name: &str) -> String {
@@ -262,6 +318,8 @@ impl<'a> Section<'a> {
         None
     }
 }
+
+const MISSING: &str = "is missing";
 
 /// A text that is safe to print on one line of a terminal.
 fn printable(text: &str) -> String {

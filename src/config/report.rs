@@ -12,7 +12,7 @@ pub enum Origin {
     File {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// Counted from 1; 0 is the file as a whole.
         line: usize,
     },
     /// An environment variable.
@@ -25,6 +25,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::File { path, line: 0 } => write!(f, "{}", path.display()),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),

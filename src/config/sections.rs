@@ -3,21 +3,19 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use tracing_subscriber::EnvFilter;
+
 use super::load::Surroundings;
-use super::reader::Section;
+use super::reader::{Section, Taken};
+use super::report::Origin;
+use super::tls_files::{self, reason};
 use super::trunk_uri::is_host;
 use super::value::{Limits, Log, LogFormat, Media, Numbers, Server, Sip, Tls};
 use super::web_origin::WebOrigin;
 use crate::base::limit;
 
 pub(super) fn server(mut section: Section<'_>, around: &Surroundings) -> Server {
-    let listen_tls = section.list::<SocketAddr>("listen_tls").map_or_else(
-        || {
-            section.note("listen_tls", "0.0.0.0:443", super::Origin::Default);
-            vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 443))]
-        },
-        |taken| taken.value,
-    );
+    let listen_tls = listen_tls(&mut section);
     let listen_metrics = section.optional::<SocketAddr>("listen_metrics").and_then(|taken| {
         if taken.value.ip().is_unspecified() {
             let fix = "write 127.0.0.1 or the address of the monitoring network";
@@ -29,26 +27,77 @@ pub(super) fn server(mut section: Section<'_>, around: &Surroundings) -> Server 
     });
     let public_host = host(&mut section, "public_host");
     let origins = section.list::<WebOrigin>("origins").map_or_else(Vec::new, |taken| taken.value);
-    let data = around.path(&section.value("data", "/var/lib/ringfence".to_string()));
+    let data = data(&mut section, around);
     section.finish();
     Server { listen_tls, listen_plain: None, listen_metrics, public_host, origins, data }
+}
+
+fn listen_tls(section: &mut Section<'_>) -> Vec<SocketAddr> {
+    let Some(taken) = section.list::<SocketAddr>("listen_tls") else {
+        section.note("listen_tls", "0.0.0.0:443", Origin::Default);
+        return vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 443))];
+    };
+    if taken.value.is_empty() && !section.is_refused("listen_tls") {
+        let fix = "write listen_tls = [\"0.0.0.0:443\"]".to_string();
+        section.wrong("listen_tls", &taken.origin, "is empty".into(), Some(fix));
+    }
+    taken.value
+}
+
+fn data(section: &mut Section<'_>, around: &Surroundings) -> PathBuf {
+    const DEFAULT: &str = "/var/lib/ringfence";
+    let Some(taken) = section.text("data") else {
+        section.note("data", DEFAULT, Origin::Default);
+        return PathBuf::from(DEFAULT);
+    };
+    // A flag's path is taken from where the command was typed.
+    let path = match taken.origin {
+        Origin::Flag(_) => PathBuf::from(&taken.value),
+        _ => around.path(&taken.value),
+    };
+    if taken.value.is_empty() {
+        section.wrong("data", &taken.origin, "is empty".into(), None);
+    } else if path.exists() && !path.is_dir() {
+        let what = format!("{} is not a folder", path.display());
+        section.wrong("data", &taken.origin, what, None);
+    }
+    path
 }
 
 pub(super) fn tls(mut section: Section<'_>, around: &Surroundings) -> Option<Tls> {
     let cert = file(&mut section, "cert", around);
     let key = file(&mut section, "key", around);
+    if let Some(key) = &key
+        && let Err(what) = tls_files::check_private(&key.value)
+    {
+        section.wrong("key", &key.origin, what, None);
+    }
+    if let (Some(cert), Some(key)) = (&cert, &key)
+        && let Err((name, what)) = tls_files::check_pair(&cert.value, &key.value)
+    {
+        let origin = if name == "cert" { &cert.origin } else { &key.origin };
+        section.wrong(name, origin, what, None);
+    }
     section.finish();
-    Some(Tls { cert: cert?, key: key? })
+    Some(Tls { cert: cert?.value, key: key?.value })
 }
 
 pub(super) fn sip(mut section: Section<'_>, around: &Surroundings) -> Sip {
     let listen = section.list::<SocketAddr>("listen").map_or_else(Vec::new, |taken| taken.value);
     let ca = if section.has("ca") { file(&mut section, "ca", around) } else { known(&mut section) };
+    let ca = ca.map(|taken| {
+        let has_authority = |pem: Vec<u8>| tls_files::has_authority(&pem);
+        if !std::fs::read(&taken.value).is_ok_and(has_authority) {
+            let what = format!("{} holds no PEM certificate", taken.value.display());
+            section.wrong("ca", &taken.origin, what, None);
+        }
+        taken.value
+    });
     let advertise = section.optional::<String>("advertise").and_then(|taken| {
-        if is_host(&taken.value) {
+        if is_host(&taken.value) && !taken.value.parse().is_ok_and(|ip| !is_reachable(ip)) {
             return Some(taken.value);
         }
-        let what = "is not a name or an address".to_string();
+        let what = "is not a name or an address PBXs can send to".to_string();
         section.wrong("advertise", &taken.origin, what, None);
         None
     });
@@ -57,31 +106,76 @@ pub(super) fn sip(mut section: Section<'_>, around: &Surroundings) -> Sip {
 }
 
 /// Makes `ca` a known name although it is not there.
-fn known(section: &mut Section<'_>) -> Option<PathBuf> {
-    section.optional::<String>("ca").map(|taken| PathBuf::from(taken.value))
+fn known(section: &mut Section<'_>) -> Option<Taken<PathBuf>> {
+    let taken = section.optional::<String>("ca")?;
+    Some(Taken { value: PathBuf::from(taken.value), origin: taken.origin })
+}
+
+/// Whether anybody can send to an address.
+fn is_reachable(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 pub(super) fn media(mut section: Section<'_>) -> Media {
+    let advertise = advertise(&mut section);
     let media = Media {
         bind: section.value("bind", IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         port: section.value("port", 50_000),
         workers: in_range(&mut section, "workers", 0, 0, 256),
-        advertise: section.list::<IpAddr>("advertise").map_or_else(Vec::new, |taken| taken.value),
+        advertise,
         trunk_port: section.value("trunk_port", 0),
     };
-    if media.bind.is_unspecified() && media.advertise.is_empty() {
+    if media.bind.is_multicast() {
+        let origin = section.origin_of("bind");
+        section.wrong("bind", &origin, "is no address of a machine".into(), None);
+    }
+    ports_suffice(&section, &media);
+    let is_told = section.is_refused("advertise");
+    if media.bind.is_unspecified() && media.advertise.is_empty() && !is_told {
         let what = "browsers need to know where to send audio".to_string();
         let fix = "write advertise = [\"203.0.113.5\"], this server's public address";
-        section.wrong("advertise", &super::Origin::Default, what, Some(fix.into()));
+        section.wrong("advertise", &Origin::Default, what, Some(fix.into()));
     }
     section.finish();
     media
 }
 
+fn advertise(section: &mut Section<'_>) -> Vec<IpAddr> {
+    let Some(taken) = section.list::<IpAddr>("advertise") else { return Vec::new() };
+    for ip in taken.value.iter().filter(|ip| !is_reachable(**ip)) {
+        let what = format!("{ip} is no address browsers can send to");
+        let fix = "write this server's public address, as in [\"203.0.113.5\"]".to_string();
+        section.wrong("advertise", &taken.origin, what, Some(fix));
+    }
+    taken.value
+}
+
+/// Each worker has one port towards browsers and a fixed number of pairs towards PBXs.
+fn ports_suffice(section: &Section<'_>, media: &Media) {
+    let workers = match media.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    for (name, first, count) in [
+        ("port", media.port, workers),
+        (
+            "trunk_port",
+            media.trunk_port,
+            workers * usize::from(limit::TRUNK_SOCKETS_PER_WORKER) * 2,
+        ),
+    ] {
+        if first != 0 && usize::from(first) + count > usize::from(u16::MAX) + 1 {
+            let what = format!("{workers} workers need {count} ports from here, up to 65535");
+            let fix = format!("write {} or less, or fewer workers", (1 << 16) - count.min(65_535));
+            section.wrong(name, &section.origin_of(name), what, Some(fix));
+        }
+    }
+}
+
 pub(super) fn numbers(mut section: Section<'_>) -> Numbers {
     let mut number = |name: &'static str, default: &str| {
         let Some(taken) = section.optional::<String>(name) else {
-            section.note(name, default, super::Origin::Default);
+            section.note(name, default, Origin::Default);
             return default.to_string();
         };
         let is_number = (1..=16).contains(&taken.value.len())
@@ -118,12 +212,25 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
 }
 
 pub(super) fn log(mut section: Section<'_>) -> Log {
-    let filter = section.value("filter", "info".to_string());
+    let filter = filter(&mut section);
     let formats =
         [("auto", LogFormat::Auto), ("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
     let format = section.choice("format", &formats, "auto").unwrap_or(LogFormat::Auto);
     section.finish();
     Log { filter, format }
+}
+
+fn filter(section: &mut Section<'_>) -> String {
+    const DEFAULT: &str = "info";
+    let Some(taken) = section.text("filter") else {
+        section.note("filter", DEFAULT, Origin::Default);
+        return DEFAULT.into();
+    };
+    if EnvFilter::try_new(&taken.value).is_err() {
+        let fix = "write `info` or `info,ringfence::engine=debug`".to_string();
+        section.wrong("filter", &taken.origin, "is not a log filter".into(), Some(fix));
+    }
+    taken.value
 }
 
 fn in_range(
@@ -134,7 +241,7 @@ fn in_range(
     max: usize,
 ) -> usize {
     let Some(taken) = section.optional::<usize>(name) else {
-        section.note(name, &default.to_string(), super::Origin::Default);
+        section.note(name, &default.to_string(), Origin::Default);
         return default;
     };
     if !(min..=max).contains(&taken.value) {
@@ -145,9 +252,10 @@ fn in_range(
 }
 
 fn host(section: &mut Section<'_>, name: &'static str) -> String {
-    let Some(taken) = section.optional::<String>(name) else {
-        let fix = format!("write {name} = \"phones.example.com\" under [server]");
-        section.wrong(name, &super::Origin::Default, "is missing".into(), Some(fix));
+    let Some(taken) = section.text(name) else {
+        if !section.is_refused(name) {
+            section.missing(name, format!("write {name} = \"phones.example.com\" under [server]"));
+        }
         return String::new();
     };
     if !is_host(&taken.value) {
@@ -158,18 +266,23 @@ fn host(section: &mut Section<'_>, name: &'static str) -> String {
 }
 
 /// A file that must be there and readable.
-fn file(section: &mut Section<'_>, name: &'static str, around: &Surroundings) -> Option<PathBuf> {
-    let Some(taken) = section.optional::<String>(name) else {
-        let fix = format!("write {name} = \"/etc/ringfence/{name}.pem\"");
-        section.wrong(name, &super::Origin::Default, "is missing".into(), Some(fix));
+fn file(
+    section: &mut Section<'_>,
+    name: &'static str,
+    around: &Surroundings,
+) -> Option<Taken<PathBuf>> {
+    let Some(Taken { value, origin }) = section.text(name) else {
+        if !section.is_refused(name) {
+            section.missing(name, format!("write {name} = \"/etc/ringfence/{name}.pem\""));
+        }
         return None;
     };
-    let path = around.path(&taken.value);
+    let path = around.path(&value);
     match std::fs::File::open(&path) {
-        Ok(_) => Some(path),
+        Ok(_) => Some(Taken { value: path, origin }),
         Err(error) => {
-            let what = format!("{} cannot be read: {error}", path.display());
-            section.wrong(name, &taken.origin, what, None);
+            let what = format!("{} cannot be read: {}", path.display(), reason(&error));
+            section.wrong(name, &origin, what, None);
             None
         }
     }

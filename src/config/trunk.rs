@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::load::Surroundings;
-use super::reader::Section;
+use super::reader::{Section, Taken};
 use super::report::Origin;
+use super::tls_files::{self, reason};
 use super::trunk_uri::TrunkUri;
 use super::value::{CodecName, Trunk, TrunkMedia};
 use crate::base::Secret;
@@ -36,8 +36,9 @@ pub(super) fn trunks(sections: Vec<Section<'_>>, around: &Surroundings) -> Vec<T
 fn trunk(section: &mut Section<'_>, around: &Surroundings) -> Option<Trunk> {
     let name = name(section);
     let uri = uri(section);
-    let user = section.optional::<String>("user").map(|taken| taken.value);
-    let password = password(section, around);
+    let user = section.optional::<String>("user");
+    let password = credentials(section, around, user.as_ref());
+    let user = user.map(|taken| taken.value);
     let ca_pem = ca(section, around);
     let media = section.choice(
         "media",
@@ -58,9 +59,7 @@ fn trunk(section: &mut Section<'_>, around: &Surroundings) -> Option<Trunk> {
 
 fn name(section: &mut Section<'_>) -> Option<String> {
     let Some(taken) = section.optional::<String>("name") else {
-        let origin = section.origin().clone();
-        let fix = "write name = \"office\"".to_string();
-        section.wrong("name", &origin, "is missing".into(), Some(fix));
+        section.missing("name", "write name = \"office\"".into());
         return None;
     };
     if is_trunk_name(&taken.value) {
@@ -80,10 +79,9 @@ pub fn is_trunk_name(name: &str) -> bool {
 
 /// Not by `Section::optional`, whose mistakes show the text: somebody may have put a password in.
 fn uri(section: &mut Section<'_>) -> Option<TrunkUri> {
-    let fix = || Some("write uri = \"sips:pbx.example.com:5061\"".to_string());
+    let fix = || "write uri = \"sips:pbx.example.com:5061\"".to_string();
     let Some((text, origin)) = section.unseen_text("uri") else {
-        let origin = section.origin().clone();
-        section.wrong("uri", &origin, "is missing".into(), fix());
+        section.missing("uri", fix());
         return None;
     };
     match text.parse::<TrunkUri>() {
@@ -92,15 +90,18 @@ fn uri(section: &mut Section<'_>) -> Option<TrunkUri> {
             Some(uri)
         }
         Err(error) => {
-            section.wrong("uri", &origin, error.to_string(), fix());
+            section.wrong("uri", &origin, error.to_string(), Some(fix()));
             None
         }
     }
 }
 
 fn codecs(section: &mut Section<'_>) -> Vec<CodecName> {
-    let default = vec![CodecName::Opus, CodecName::Pcma, CodecName::Pcmu];
-    section.list::<CodecName>("codecs").map_or(default, |taken| taken.value)
+    if let Some(taken) = section.list::<CodecName>("codecs") {
+        return taken.value;
+    }
+    section.note("codecs", "opus, pcma, pcmu", Origin::Default);
+    vec![CodecName::Opus, CodecName::Pcma, CodecName::Pcmu]
 }
 
 impl std::str::FromStr for CodecName {
@@ -120,21 +121,44 @@ impl std::fmt::Display for CodecName {
 fn ca(section: &mut Section<'_>, around: &Surroundings) -> Option<String> {
     let taken = section.optional::<String>("ca")?;
     match read_bounded(&around.path(&taken.value), CA_BYTES_MAX) {
-        Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Some(pem),
+        Ok(pem) if tls_files::has_authority(pem.as_bytes()) => Some(pem),
         Ok(_) => {
             section.wrong("ca", &taken.origin, "holds no PEM certificate".into(), None);
             None
         }
         Err(error) => {
-            section.wrong("ca", &taken.origin, format!("cannot be read: {error}"), None);
+            section.wrong("ca", &taken.origin, format!("cannot be read: {}", reason(&error)), None);
             None
         }
     }
 }
 
+/// The password, which goes with a user and a user with it.
+fn credentials(
+    section: &mut Section<'_>,
+    around: &Surroundings,
+    user: Option<&Taken<String>>,
+) -> Option<Secret> {
+    let written =
+        ["password", "password_file", "password_env"].into_iter().find(|name| section.has(name));
+    let password = password(section, around);
+    match (user, written) {
+        (Some(user), None) => {
+            section.wrong("user", &user.origin, "needs a password".into(), Some(FIX.into()));
+        }
+        (None, Some(name)) => {
+            let origin = section.origin_of(name);
+            section.wrong(name, &origin, "needs a user: write user = \"...\"".into(), None);
+        }
+        _ => {}
+    }
+    password
+}
+
+const FIX: &str = "write password_file = \"/etc/ringfence/trunk.password\" or \
+                   password_env = \"PBX_PASSWORD\"";
+
 fn password(section: &mut Section<'_>, around: &Surroundings) -> Option<Secret> {
-    const FIX: &str = "write password_file = \"/etc/ringfence/trunk.password\" or \
-                       password_env = \"PBX_PASSWORD\"";
     let literal = section.unseen_text("password");
     let by_file = section.optional::<String>("password_file");
     let by_variable = section.optional::<String>("password_env");
@@ -154,14 +178,20 @@ fn password(section: &mut Section<'_>, around: &Surroundings) -> Option<Secret> 
             None
         }
         (None, Some(file), None) => match read_secret(&around.path(&file.value)) {
-            Ok(secret) => Some(secret),
+            Ok(secret) => {
+                section.note("password", "***", file.origin);
+                Some(secret)
+            }
             Err(what) => {
                 section.wrong("password_file", &file.origin, what, None);
                 None
             }
         },
         (None, None, Some(variable)) => match around.variable(&variable.value) {
-            Some(text) if !text.is_empty() => Some(Secret::new(text)),
+            Some(text) if !text.is_empty() => {
+                section.note("password", "***", variable.origin);
+                Some(Secret::new(text))
+            }
             _ => {
                 let what = format!("the variable {} is not set", variable.value);
                 section.wrong("password_env", &variable.origin, what, None);
@@ -175,15 +205,9 @@ fn password(section: &mut Section<'_>, around: &Surroundings) -> Option<Secret> 
 /// Reads a secret's file: one line, for nobody else to read.
 pub(super) fn read_secret(path: &Path) -> Result<Secret, String> {
     let shown = path.display();
-    let mode = std::fs::metadata(path)
-        .map_err(|error| format!("{shown} cannot be read: {error}"))?
-        .permissions()
-        .mode();
-    if mode & 0o007 != 0 {
-        return Err(format!("everybody can read {shown}: chmod 600 {shown}"));
-    }
+    tls_files::check_private(path)?;
     let text = read_bounded(path, SECRET_BYTES_MAX)
-        .map_err(|error| format!("{shown} cannot be read: {error}"))?;
+        .map_err(|error| format!("{shown} cannot be read: {}", reason(&error)))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err(format!("{shown} does not hold one line"));

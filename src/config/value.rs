@@ -33,7 +33,7 @@ pub struct Config {
     pub limits: Limits,
     /// Logs.
     pub log: Log,
-    /// Each setting, its value as may be shown, and where it came from (`config show --origin`).
+    /// Each setting, its value as may be shown, and where it came from (`config show`).
     pub settings: Vec<Setting>,
 }
 
