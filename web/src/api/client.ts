@@ -87,7 +87,7 @@ export function problemWords(error: unknown, doing: 'sign-in' | 'start' | 'other
   }
   if (error.status >= 500) return 'The server has a problem. Try again in a moment.';
   if (doing === 'start' && error.status < 500) {
-    return 'This link has been used before or is too old. Ask for a new one, or sign in.';
+    return 'This link was used already. Start ringfence again for a new one, or sign in with a password.';
   }
   if (error.status === 401 && doing === 'sign-in') return 'User name or password is not right.';
   if (error.status === 401) return 'You are signed out. Sign in to go on.';

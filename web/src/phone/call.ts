@@ -8,7 +8,7 @@ import { endedReason, type EndedReason } from './cause.ts';
 import { Emitter } from './emitter.ts';
 import { LevelMeter, levelOf } from './level.ts';
 import type { Microphone } from './microphone.ts';
-import { mediaSample, verdict, type MediaSample, type Verdict } from './verdict.ts';
+import { isSoundBetween, mediaSample, verdict, type MediaSample, type Verdict } from './verdict.ts';
 
 export type CallDirection = 'incoming' | 'outgoing';
 
@@ -29,6 +29,8 @@ export interface CallView {
   endedAt: number | null;
   endedReason: EndedReason | null;
   verdict: Verdict | null;
+  /** Nothing was heard from the other side for a while. */
+  isLongSilent: boolean;
   media: 'connecting' | 'connected' | 'interrupted' | 'failed';
 }
 
@@ -53,6 +55,8 @@ export interface CallOptions {
 const STATS_PERIOD_MS = 1000;
 /** A verdict looks back this many samples. */
 const VERDICT_SAMPLES = 5;
+/** Silence longer than a pause in talking. */
+const LONG_SILENCE_MS = 10_000;
 /** Do not wait longer than this for further ICE candidates once there is one. */
 const GATHERING_MAX_MS = 500;
 const DTMF_DURATION_MS = 160;
@@ -83,6 +87,7 @@ export class Call extends Emitter<CallEvents> {
   #connection: RTCPeerConnection | null = null;
   #samples: MediaSample[] = [];
   #verdict: Verdict | null = null;
+  #lastSoundAt = 0;
   #statsTimer: ReturnType<typeof setInterval> | null = null;
   #myMeter: LevelMeter | null = null;
   #theirMeter: LevelMeter | null = null;
@@ -127,6 +132,7 @@ export class Call extends Emitter<CallEvents> {
       endedAt: this.#endedAt,
       endedReason: this.#endedReason,
       verdict: this.#verdict,
+      isLongSilent: this.#isLongSilent(),
       media: this.#media,
     };
   }
@@ -276,6 +282,7 @@ export class Call extends Emitter<CallEvents> {
   #answered(): void {
     if (this.#answeredAt !== null || this.#state === 'ended') return;
     this.#answeredAt = Date.now();
+    this.#lastSoundAt = Date.now();
     this.#statsTimer ??= setInterval(() => void this.#readStats(), STATS_PERIOD_MS);
     this.#enter('active');
   }
@@ -283,6 +290,7 @@ export class Call extends Emitter<CallEvents> {
   #held(originator: string, isHeld: boolean): void {
     if (this.#state === 'ended') return;
     this.#judgeAfresh();
+    this.#lastSoundAt = Date.now();
     if (originator === 'local') this.#enter(isHeld ? 'held' : 'active');
     else {
       this.#isHeldByThem = isHeld;
@@ -296,13 +304,24 @@ export class Call extends Emitter<CallEvents> {
     this.#verdict = null;
   }
 
+  #isLongSilent(): boolean {
+    return this.#state === 'active' && !this.#isHeldByThem && Date.now() - this.#lastSoundAt >= LONG_SILENCE_MS;
+  }
+
   async #readStats(): Promise<void> {
     const connection = this.#connection;
-    if (!connection || this.#state === 'ended') return;
-    const report = await connection.getStats().catch(() => null);
+    if (this.#state === 'ended') return;
+    const report = (await connection?.getStats().catch(() => null)) ?? null;
     // `ended` may have come while the browser was counting.
-    if (!report || this.state === 'ended') return;
+    if (this.state === 'ended') return;
+    if (!report) {
+      // A silence grows longer all the same.
+      this.emit('changed', undefined);
+      return;
+    }
     const sample = mediaSample(report as unknown as { values(): Iterable<unknown> });
+    const last = this.#samples.at(-1);
+    if (last && isSoundBetween(last, sample)) this.#lastSoundAt = Date.now();
     this.#samples = [...this.#samples, sample].slice(-VERDICT_SAMPLES - 1);
     const oldest = this.#samples[0];
     const isDue = this.#samples.length > VERDICT_SAMPLES;
@@ -311,6 +330,7 @@ export class Call extends Emitter<CallEvents> {
         isMuted: this.#isMuted,
         isOnHold: this.#state === 'held' || this.#isHeldByThem,
         isListenOnly: this.#microphone.source.kind === 'silence',
+        isLongSilent: this.#isLongSilent(),
       });
     }
     this.emit('changed', undefined);
@@ -351,6 +371,7 @@ export class Call extends Emitter<CallEvents> {
       originator: event.originator,
       cause: event.cause,
       direction: this.direction,
+      number: this.#number,
       wasAnswered: this.#answeredAt !== null,
       wasMediaUp: this.#wasMediaUp,
       wasRefusedBusy: this.#wasRefusedBusy,

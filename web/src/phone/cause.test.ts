@@ -6,6 +6,7 @@ const outgoing: Ending = {
   originator: 'remote',
   cause: 'SIP Failure Code',
   direction: 'outgoing',
+  number: '1005',
   wasAnswered: false,
   wasMediaUp: false,
   wasRefusedBusy: false,
@@ -16,13 +17,45 @@ test('a busy number is called busy, with the status for support', () => {
   assert.deepEqual(reason, { words: 'Busy', detail: '486 Busy Here', isOrdinary: false });
 });
 
-test('without a reason from the server a 503 means the PBX is away', () => {
-  assert.equal(endedReason({ ...outgoing, status: 503, reasonPhrase: 'Service Unavailable' }).words, 'The PBX cannot be reached');
+test('a 503 in the words of a PBX means it has no free line', () => {
+  for (const reasonPhrase of ['Service Unavailable', 'Congestion', '']) {
+    const reason = endedReason({ ...outgoing, status: 503, reasonPhrase, reasons: ['Q.850;cause=42;text="Switching equipment congestion"'] });
+    assert.equal(reason.words, 'The PBX is busy or has no free line');
+  }
 });
 
-test('the server may say better why it failed', () => {
-  const reasons = ['SIP;cause=503;text="all trunks of this number are full."'];
-  assert.equal(endedReason({ ...outgoing, status: 503, reasons }).words, 'All trunks of this number are full');
+test('a sentence of the server goes before every cause and status', () => {
+  const phrase = endedReason({ ...outgoing, status: 503, reasonPhrase: 'The PBX cannot be reached' });
+  assert.equal(phrase.words, 'The PBX cannot be reached');
+  const reasons = ['SIP;cause=500;text="Secure audio could not be set up", Q.850;cause=41'];
+  assert.equal(endedReason({ ...outgoing, status: 500, reasonPhrase: 'Server Internal Error', reasons }).words, 'Secure audio could not be set up');
+});
+
+test('a server that stops during a call is told as such', () => {
+  const answered: Ending = { ...outgoing, wasAnswered: true, cause: 'Terminated' };
+  for (const header of [
+    'SIP;cause=503;text="The server is restarting", Q.850;cause=42',
+    'Q.850;cause=42;text="The server is restarting"',
+  ]) {
+    const reason = endedReason({ ...answered, reasons: [header] });
+    assert.deepEqual(reason, { words: 'The server is restarting', detail: null, isOrdinary: false });
+  }
+  const bare = endedReason({ ...answered, reasons: ['Q.850;cause=42'] });
+  assert.equal(bare.words, 'Too many calls at the moment. Try again');
+});
+
+test('a hang-up in the words of the server is a hang-up', () => {
+  const answered: Ending = { ...outgoing, wasAnswered: true, cause: 'Terminated' };
+  for (const header of ['SIP;cause=487;text="Call ended", Q.850;cause=16', 'Q.850;cause=16;text="Call ended"']) {
+    assert.equal(endedReason({ ...answered, reasons: [header] }).words, 'They hung up');
+  }
+});
+
+test('a number without a phone is named, and the own other phone gets advice', () => {
+  const unavailable: Ending = { ...outgoing, cause: 'Unavailable', status: 480, reasonPhrase: 'No phone connected at this number' };
+  assert.equal(endedReason(unavailable).words, '1005 is not signed in');
+  assert.match(endedReason({ ...unavailable, number: '*45' }).words, /^You have no other phone connected\. Open this page in a second tab/);
+  assert.equal(endedReason({ ...unavailable, reasonPhrase: 'Temporarily Unavailable' }).words, 'Not available right now');
 });
 
 test('nobody answering is not a failure of the number', () => {

@@ -6,6 +6,8 @@ export interface Ending {
   /** JsSIP's cause, one of its fixed strings. */
   cause: string;
   direction: 'incoming' | 'outgoing';
+  /** The other side's number, as dialled or as shown. */
+  number: string;
   /** The call had been answered before it ended. */
   wasAnswered: boolean;
   /** Audio had been flowing at some time. */
@@ -42,10 +44,8 @@ export function endedReason(ending: Ending): EndedReason {
   const q850 = reasons.find((reason) => reason.protocol === 'Q.850');
   const status = ending.status ?? sip?.cause ?? null;
   const told = sip?.text ? sentence(sip.text) : null;
-  // The server knows best why it failed itself (PBX down, draining, no channel left); a PBX's phrases are for engineers.
-  const isServersOwn = status !== null && status >= 500 && status < 600 && told?.includes(' ');
   const words =
-    (isServersOwn ? told : undefined) ??
+    ownWords(ending, reasons) ??
     localWords(ending) ??
     STATUS_WORDS[status ?? 0] ??
     Q850_WORDS[q850?.cause ?? 0] ??
@@ -83,14 +83,26 @@ function ordinaryWords(ending: Ending, reasons: Reason[]): string | null {
   if (originator === 'local' && cause === 'Canceled') return wasAnswered ? 'You hung up' : 'You cancelled the call';
   if (originator === 'local' && cause === 'Rejected') return 'You declined the call';
   if (direction === 'incoming' && !wasAnswered && originator === 'remote') {
-    const isElsewhere = reasons.some((reason) => reason.protocol === 'SIP' && reason.cause === 200);
+    const isElsewhere = reasons.some((reason) => (reason.protocol === 'SIP' && reason.cause === 200) || reason.text === ELSEWHERE);
     return isElsewhere ? 'Answered on another phone' : 'Missed call';
   }
   if (originator === 'remote' && cause === 'Terminated') {
-    const isClean = reasons.every((reason) => reason.cause === null || ORDINARY_CAUSES.has(`${reason.protocol} ${reason.cause}`));
+    const isOrdinary = (reason: Reason) =>
+      reason.text === HUNG_UP || reason.cause === null || ORDINARY_CAUSES.has(`${reason.protocol} ${reason.cause}`);
+    // The server's own sentence counts even beside a cause that would be ordinary.
+    const isClean = ownWords(ending, reasons.filter((reason) => reason.text !== HUNG_UP)) === null && reasons.every(isOrdinary);
     return isClean ? 'They hung up' : null;
   }
   return null;
+}
+
+/** The server's own sentence, from a Reason or the status line. It knows best; a PBX's phrases are for engineers. */
+function ownWords(ending: Ending, reasons: Reason[]): string | null {
+  const texts = [...reasons.map((reason) => reason.text), ending.reasonPhrase ?? null];
+  const own = texts.find((text) => text !== null && OWN_TEXTS.has(text)) ?? null;
+  if (own !== NO_PHONE) return own;
+  if (ending.number === OTHER_PHONE) return 'You have no other phone connected. Open this page in a second tab or browser.';
+  return ending.number === '' ? own : `${ending.number} is not signed in`;
 }
 
 /** What this browser found out by itself, without a status from the server. */
@@ -127,7 +139,34 @@ function sentence(text: string): string {
   return trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
 }
 
-const ORDINARY_CAUSES = new Set(['Q.850 16', 'Q.850 31', 'SIP 200']);
+const ORDINARY_CAUSES = new Set(['Q.850 16', 'Q.850 31', 'SIP 200', 'SIP 487']);
+
+const HUNG_UP = 'Call ended';
+const ELSEWHERE = 'Call completed elsewhere';
+const NO_PHONE = 'No phone connected at this number';
+/** The built-in number that rings the caller's own other phones. */
+const OTHER_PHONE = '*45';
+
+/** The sentences of the server, as in its `src/base/cause.rs`: shown as they are. */
+const OWN_TEXTS: ReadonlySet<string> = new Set([
+  HUNG_UP,
+  'Caller hung up before an answer',
+  ELSEWHERE,
+  'Busy',
+  'No answer',
+  'Call declined',
+  'Number not found',
+  NO_PHONE,
+  'No common audio format',
+  'Not allowed to call this number',
+  'The PBX cannot be reached',
+  'Secure audio could not be set up',
+  'No audio arrived for too long',
+  'Too many calls at the moment',
+  'The server is restarting',
+  'Connection lost',
+  'The call failed',
+]);
 
 const STATUS_WORDS: Record<number, string> = {
   400: 'The server did not understand the call',
@@ -151,7 +190,7 @@ const STATUS_WORDS: Record<number, string> = {
   500: 'The server had a problem with this call',
   501: 'The PBX cannot do this',
   502: 'The PBX gave an answer that makes no sense',
-  503: 'The PBX cannot be reached',
+  503: 'The PBX is busy or has no free line',
   504: 'The PBX did not answer in time',
   600: 'Busy',
   603: 'The call was declined',
@@ -174,8 +213,8 @@ const Q850_WORDS: Record<number, string> = {
   28: 'The number is not complete',
   34: 'All lines are busy',
   38: 'The PBX cannot be reached',
-  41: 'The PBX had a passing problem. Try again',
-  42: 'The PBX is overloaded. Try again',
+  41: 'The call ended because of a passing problem. Try again',
+  42: 'Too many calls at the moment. Try again',
   44: 'All lines are busy',
   102: 'The PBX did not answer in time',
 };

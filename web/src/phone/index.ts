@@ -11,11 +11,12 @@ export {
   type MicrophoneSource,
   type MicrophoneState,
 } from './microphone.ts';
+export { instanceId } from './instance.ts';
 export { diallable } from './number.ts';
 export { InvalidNumberError, Phone, PhoneBusyError, type PhoneProblem, type PhoneState } from './phone.ts';
 export { keyTone, ring, ringback } from './tone.ts';
 export { audioContext } from './audio.ts';
-export type { Verdict } from './verdict.ts';
+export { LONG_SILENCE, type Verdict } from './verdict.ts';
 
 /** A phone over JsSIP. */
 export function createPhone(options: Omit<PhoneOptions, 'createUserAgent'>): Phone {

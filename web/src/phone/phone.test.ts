@@ -60,6 +60,7 @@ function phoneWithFakes() {
     number: '1001',
     displayName: 'Agent',
     host: 'pbx.example',
+    instanceId: '7f0f3c1e-0000-4000-8000-000000000001',
     url: 'wss://pbx.example/ws',
     microphone: microphone as unknown as Microphone,
     createUserAgent: (given) => {
@@ -116,6 +117,25 @@ test('close code 4401 signs the phone out and leaves calls alone', async () => {
   assert.equal(phone.problem, 'signed-out');
   assert.deepEqual(sessions[0]?.calls, []);
   assert.equal(phone.calls.length, 1);
+});
+
+test('a phone taken over by another tab waits for the person', () => {
+  const { phone, emit, options } = phoneWithFakes();
+  assert.equal(options()?.instanceId, '7f0f3c1e-0000-4000-8000-000000000001');
+  phone.connect();
+  emit('registered');
+  for (const code of [4409, 4429]) {
+    emit('disconnected', { code });
+    assert.equal(phone.state, 'offline');
+    assert.equal(phone.problem, 'elsewhere');
+    emit('connecting');
+    assert.equal(phone.state, 'offline', 'a barred attempt does not look like one');
+    phone.resume();
+    assert.equal(phone.state, 'connecting');
+    emit('registered');
+    assert.equal(phone.state, 'ready');
+    assert.equal(phone.problem, null);
+  }
 });
 
 test('star and hash codes are dialled as written and escaped in the URI', async () => {

@@ -9,13 +9,13 @@ import { Call } from './call.ts';
 import { Emitter } from './emitter.ts';
 import type { Microphone } from './microphone.ts';
 import { diallable } from './number.ts';
-import { CLOSE_RESTARTING, CLOSE_SIGNED_OUT, SipSocket } from './socket.ts';
+import { CLOSE_REPLACED, CLOSE_RESTARTING, CLOSE_SIGNED_OUT, CLOSE_TOO_MANY, SipSocket } from './socket.ts';
 import type { CreateUserAgent, UserAgent } from './user_agent.ts';
 
 export type PhoneState = 'offline' | 'connecting' | 'ready' | 'lost';
 
-/** Why the phone is not ready, when there is more to say than its state. */
-export type PhoneProblem = 'signed-out' | 'restarting' | 'unreachable' | 'refused';
+/** Why the phone is not ready, when there is more to say than its state. `elsewhere`: another tab or window is the phone now. */
+export type PhoneProblem = 'signed-out' | 'elsewhere' | 'restarting' | 'unreachable' | 'refused';
 
 export interface PhoneOptions {
   /** The agent's own number: user part of the address of record. */
@@ -25,6 +25,8 @@ export interface PhoneOptions {
   host: string;
   /** Absolute URL of the SIP WebSocket. */
   url: string;
+  /** UUID of this phone among the agent's phones. */
+  instanceId: string;
   microphone: Microphone;
   createUserAgent: CreateUserAgent;
 }
@@ -56,6 +58,8 @@ export class PhoneBusyError extends Error {
 
 /** One in front and one waiting; the next caller hears busy. */
 const CALLS_MAX = 2;
+/** A session with too many sockets may have fewer later: dead ones are noticed. A replaced phone never tries by itself. */
+const TOO_MANY_RETRY_MS = 15_000;
 const REGISTER_RETRY_MIN_MS = 2_000;
 const REGISTER_RETRY_MAX_MS = 30_000;
 /** A hold before switching calls: how often and how long to try while JsSIP finishes another change. */
@@ -75,6 +79,7 @@ export class Phone extends Emitter<PhoneEvents> {
   readonly #host: string;
   #registerTries = 0;
   #registerTimer: ReturnType<typeof setTimeout> | null = null;
+  #tooManyTimer: ReturnType<typeof setTimeout> | null = null;
   #frontId: string | null = null;
   /** Calls that ended while the server could not be told. */
   #unfinished: Call[] = [];
@@ -87,6 +92,7 @@ export class Phone extends Emitter<PhoneEvents> {
     this.#userAgent = options.createUserAgent({
       uri: `sip:${options.number}@${options.host}`,
       displayName: options.displayName,
+      instanceId: options.instanceId,
       socket: this.#socket,
     });
     this.#listen();
@@ -102,8 +108,9 @@ export class Phone extends Emitter<PhoneEvents> {
     this.#userAgent.start();
   }
 
-  /** After signing in again: reconnects the socket and registers, keeping the calls that are up. */
+  /** After signing in again, or taking the phone back from another tab: reconnects the socket and registers, keeping the calls that are up. */
   resume(): void {
+    this.#stopTooManyTimer();
     this.#enter(this.#userAgent.isRegistered() ? 'ready' : 'connecting', null);
     this.#socket.unbar();
   }
@@ -112,6 +119,7 @@ export class Phone extends Emitter<PhoneEvents> {
   disconnect(): void {
     if (this.#registerTimer !== null) clearTimeout(this.#registerTimer);
     this.#registerTimer = null;
+    this.#stopTooManyTimer();
     this.#userAgent.stop();
     this.#enter('offline', null);
   }
@@ -119,6 +127,7 @@ export class Phone extends Emitter<PhoneEvents> {
   /** Stops reconnecting without touching calls, because the session has ended. */
   signOut(how: 'revoked' | 'ended'): void {
     if (this.problem === 'signed-out') return;
+    this.#stopTooManyTimer();
     this.#socket.bar();
     this.#enter('offline', 'signed-out');
     this.emit('signedOut', how);
@@ -173,7 +182,7 @@ export class Phone extends Emitter<PhoneEvents> {
   #listen(): void {
     const agent = this.#userAgent;
     agent.on('connecting', () => {
-      if (this.state !== 'lost' && this.problem !== 'signed-out') this.#enter('connecting', this.problem);
+      if (this.state !== 'lost' && this.state !== 'offline') this.#enter('connecting', this.problem);
     });
     agent.on('registered', () => {
       this.#registerTries = 0;
@@ -215,8 +224,19 @@ export class Phone extends Emitter<PhoneEvents> {
       this.signOut('revoked');
       return;
     }
+    if (code === CLOSE_REPLACED || code === CLOSE_TOO_MANY) {
+      this.#enter('offline', 'elsewhere');
+      if (code === CLOSE_TOO_MANY) this.#tooManyTimer ??= setTimeout(() => this.resume(), TOO_MANY_RETRY_MS);
+      this.emit('disconnected', undefined);
+      return;
+    }
     this.#enter('lost', code === CLOSE_RESTARTING ? 'restarting' : 'unreachable');
     this.emit('disconnected', undefined);
+  }
+
+  #stopTooManyTimer(): void {
+    if (this.#tooManyTimer !== null) clearTimeout(this.#tooManyTimer);
+    this.#tooManyTimer = null;
   }
 
   #incoming(session: RTCSession): void {

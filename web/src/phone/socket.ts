@@ -1,12 +1,19 @@
 /**
  * The WebSocket under JsSIP (RFC 7118), as JsSIP's public `Socket` interface.
  *
- * It adds one thing to JsSIP's own: it can be barred. After the server says "signed out" (close code 4401) JsSIP would
- * reconnect for ever, and stopping JsSIP would cut the calls that are up. A barred socket takes the wish to connect and
- * keeps it until the person has signed in again.
+ * It adds one thing to JsSIP's own: it can be barred. After the server says "signed out" (close code 4401) or "opened
+ * elsewhere" (4409, 4429) JsSIP would reconnect for ever, and stopping JsSIP would cut the calls that are up. A barred
+ * socket takes the wish to connect and keeps it until the person has signed in again, or wants the phone here.
  */
 export const CLOSE_SIGNED_OUT = 4401;
 export const CLOSE_RESTARTING = 1012;
+/** Another tab or window has taken this phone's place. */
+export const CLOSE_REPLACED = 4409;
+/** More sockets than one session may have. */
+export const CLOSE_TOO_MANY = 4429;
+
+/** After these the server does not want this phone back before something has changed. */
+const BARRING: ReadonlySet<number> = new Set([CLOSE_SIGNED_OUT, CLOSE_REPLACED, CLOSE_TOO_MANY]);
 
 export class SipSocket {
   readonly url: string;
@@ -42,7 +49,7 @@ export class SipSocket {
     socket.onmessage = (message) => this.ondata(message.data as string | ArrayBuffer);
     socket.onclose = (close) => {
       this.#socket = null;
-      if (close.code === CLOSE_SIGNED_OUT) this.bar();
+      if (BARRING.has(close.code)) this.bar();
       this.ondisconnect(!close.wasClean, close.code, close.reason);
     };
     this.#socket = socket;

@@ -6,6 +6,8 @@ import type { SipSocket } from './socket.ts';
 export interface UserAgentOptions {
   uri: string;
   displayName: string;
+  /** UUID for `+sip.instance` (RFC 5626): the same only for the same page reloaded. */
+  instanceId: string;
   socket: SipSocket;
 }
 
@@ -22,11 +24,12 @@ export interface UserAgent {
 
 export type CreateUserAgent = (options: UserAgentOptions) => UserAgent;
 
-export const createJsSipUserAgent: CreateUserAgent = ({ uri, displayName, socket }) =>
+export const createJsSipUserAgent: CreateUserAgent = ({ uri, displayName, instanceId, socket }) =>
   new UA({
     sockets: [socket as never],
     uri,
     display_name: displayName,
+    instance_id: instanceId,
     register: true,
     register_expires: 300,
     connection_recovery_min_interval: 1,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mediaSample, verdict, type CallConditions, type MediaSample } from './verdict.ts';
+import { isSoundBetween, LONG_SILENCE, mediaSample, verdict, type CallConditions, type MediaSample } from './verdict.ts';
 
-const talking: CallConditions = { isMuted: false, isOnHold: false, isListenOnly: false };
+const talking: CallConditions = { isMuted: false, isOnHold: false, isListenOnly: false, isLongSilent: false };
 const start: MediaSample = {
   packetsReceived: 100,
   packetsLost: 0,
@@ -43,6 +43,23 @@ test('silence has a reason', () => {
   assert.match(verdict(start, { ...good, energyReceived: 1 }, talking).words, /they are silent/);
   assert.match(verdict(start, { ...good, energyCaptured: 1 }, { ...talking, isMuted: true }).words, /you are muted/);
   assert.match(verdict(start, { ...good, energyCaptured: 1 }, { ...talking, isListenOnly: true }).words, /Listening only/);
+});
+
+test('a long silence is explained, unless the own microphone explains it', () => {
+  const long: CallConditions = { ...talking, isLongSilent: true };
+  assert.equal(verdict(start, { ...good, energyReceived: 1 }, long).summary, LONG_SILENCE);
+  assert.equal(verdict(start, { ...good, packetsReceived: 100 }, long).summary, LONG_SILENCE);
+  assert.equal(verdict(start, { ...good, energyReceived: 1 }, { ...long, isMuted: true }).summary, LONG_SILENCE);
+  assert.match(verdict(start, { ...good, energyReceived: 1, energyCaptured: 1 }, long).words, /Your microphone is silent/);
+  const never = { ...start, packetsReceived: 0 };
+  assert.match(verdict(never, { ...good, packetsReceived: 0 }, long).words, /no audio arrives from them/);
+});
+
+test('comfort noise is no sound', () => {
+  assert.ok(isSoundBetween(start, good));
+  assert.ok(!isSoundBetween(start, { ...good, energyReceived: 1 + 1e-9 }));
+  assert.ok(!isSoundBetween({ ...start, energyReceived: null }, { ...start, energyReceived: null }));
+  assert.ok(isSoundBetween({ ...start, energyReceived: null }, { ...good, energyReceived: null }));
 });
 
 test('a call without a path says so', () => {

@@ -26,6 +26,8 @@ export interface CallConditions {
   isMuted: boolean;
   isOnHold: boolean;
   isListenOnly: boolean;
+  /** Nothing was heard for so long that the person wonders. */
+  isLongSilent: boolean;
 }
 
 export interface Verdict {
@@ -36,6 +38,18 @@ export interface Verdict {
   isTwoWay: boolean;
   isHearing: boolean;
   isSending: boolean;
+}
+
+/** What a long silence most often means; the other side's hold is not signalled to this phone. */
+export const LONG_SILENCE = 'It is silent: they may have muted or put you on hold';
+
+/** Energy per second at 70 dB below full scale: comfort noise and less. */
+const SILENT_ENERGY = 1e-7;
+
+/** Whether anything could be heard between two samples, a second apart. */
+export function isSoundBetween(before: MediaSample, now: MediaSample): boolean {
+  if (before.energyReceived === null || now.energyReceived === null) return now.packetsReceived > before.packetsReceived;
+  return now.energyReceived - before.energyReceived > SILENT_ENERGY;
 }
 
 type Stat = Record<string, unknown> & { type?: string };
@@ -97,11 +111,15 @@ function direction(
   isSending: boolean,
 ): string {
   if (!isHearing && !isSending) return 'No audio in either direction';
+  // A path that has carried audio and stopped is the other side's doing more often than a fault.
+  if (!isHearing && conditions.isLongSilent && before.packetsReceived > 0) return LONG_SILENCE;
   if (!isHearing) return 'They can hear you, but no audio arrives from them';
   if (!isSending) return 'You can hear them, but your audio does not leave this browser';
+  const isMicrophoneSilent = isFlat(before.energyCaptured, now.energyCaptured) && !conditions.isMuted && !conditions.isListenOnly;
+  if (conditions.isLongSilent && !isMicrophoneSilent) return LONG_SILENCE;
   if (conditions.isListenOnly) return 'Listening only';
   if (conditions.isMuted) return 'Two-way audio, you are muted';
-  if (isFlat(before.energyCaptured, now.energyCaptured)) return 'Your microphone is silent';
+  if (isMicrophoneSilent) return 'Your microphone is silent';
   if (isFlat(before.energyReceived, now.energyReceived)) return 'Connected both ways, but they are silent';
   return 'Two-way audio';
 }

@@ -1,6 +1,7 @@
 /** The phone as the views see it: snapshots of the engine, and what the person can ask of it. */
 import {
   createPhone,
+  instanceId,
   InvalidNumberError,
   keyTone,
   Microphone,
@@ -85,6 +86,7 @@ export class PhoneModel {
       displayName: settings.display_name || me.display_name,
       host: location.hostname,
       url: url.href,
+      instanceId: INSTANCE_ID,
       microphone,
     });
     this.#unsubscribe = [
@@ -131,6 +133,11 @@ export class PhoneModel {
     if (!call) return;
     this.lastEnded = null;
     await this.#needingMicrophone('Answering', id, () => this.phone.accept(call));
+  }
+
+  /** Takes the phone back from another tab or window. */
+  useHere(): void {
+    this.phone.resume();
   }
 
   hangup(id: string): void {
@@ -238,6 +245,7 @@ export class PhoneModel {
   #checks(): Check[] {
     const isSecure = isSecureContext;
     const isReady = this.state === 'ready';
+    const isElsewhere = this.problem === 'elsewhere';
     return [
       {
         id: 'secure',
@@ -248,8 +256,8 @@ export class PhoneModel {
       {
         id: 'connected',
         title: 'Connected',
-        words: isReady ? `This phone is ${this.settings.number}` : this.state === 'lost' ? 'Trying again' : 'Connecting',
-        state: isReady ? 'done' : this.state === 'lost' ? 'problem' : 'waiting',
+        words: isReady ? `This phone is ${this.settings.number}` : isElsewhere ? 'Opened in another tab or window' : this.state === 'lost' ? 'Trying again' : 'Connecting',
+        state: isReady ? 'done' : this.state === 'lost' || isElsewhere ? 'problem' : 'waiting',
       },
       this.#microphoneCheck(),
       {
@@ -279,6 +287,23 @@ export class PhoneModel {
     if (this.microphoneState === 'open') return check('In use', 'done');
     if (this.microphoneState === 'allowed') return check('Allowed', 'done');
     return check('Your browser asks on the first call', 'waiting');
+  }
+}
+
+/** One phone for as long as this page is loaded, also after signing out and in. */
+const INSTANCE_ID = instanceId(isReload(), tabStorage());
+
+function isReload(): boolean {
+  const navigation = performance.getEntriesByType('navigation')[0];
+  return navigation !== undefined && 'type' in navigation && navigation.type === 'reload';
+}
+
+/** Some browsers throw at the very name when storage is forbidden. */
+function tabStorage(): Storage | null {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
   }
 }
 
