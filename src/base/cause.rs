@@ -26,8 +26,10 @@ pub enum Cause {
     NotAcceptable,
     /// The caller may not place this call (401, 403, 407).
     Forbidden,
-    /// The link to the PBX is down (502, 503, 504).
+    /// The link to the PBX is down.
     TrunkDown,
+    /// The PBX is there and cannot take the call (502, 503, 504).
+    Congestion,
     /// ICE, DTLS or SRTP could not be set up.
     MediaFailed,
     /// No packet arrived for too long in an answered call.
@@ -54,7 +56,7 @@ impl Cause {
             Self::NotFound => 404,
             Self::NotAcceptable => 488,
             Self::Forbidden => 403,
-            Self::TrunkDown | Self::Overloaded | Self::Stopping => 503,
+            Self::TrunkDown | Self::Congestion | Self::Overloaded | Self::Stopping => 503,
             Self::MediaTimeout | Self::SignalingLost | Self::MediaFailed | Self::Failed => 500,
         }
     }
@@ -74,6 +76,7 @@ impl Cause {
             Self::NotAcceptable => "No common audio format",
             Self::Forbidden => "Not allowed to call this number",
             Self::TrunkDown => "The PBX cannot be reached",
+            Self::Congestion => "The PBX has no free line",
             Self::MediaFailed => "Secure audio could not be set up",
             Self::MediaTimeout => "No audio arrived for too long",
             Self::Overloaded => "Too many calls at the moment",
@@ -96,6 +99,7 @@ impl Cause {
             Self::Unavailable => 20,
             Self::NotAcceptable => 88,
             Self::TrunkDown => 38,
+            Self::Congestion => 34,
             Self::Overloaded | Self::Stopping => 42,
             Self::MediaFailed | Self::MediaTimeout | Self::SignalingLost | Self::Failed => 41,
         }
@@ -111,7 +115,7 @@ impl Cause {
             415 | 488 | 606 => Self::NotAcceptable,
             486 | 600 => Self::Busy,
             487 => Self::Cancelled,
-            502..=504 => Self::TrunkDown,
+            502..=504 => Self::Congestion,
             603 | 607 => Self::Declined,
             _ => Self::Failed,
         }
@@ -132,6 +136,7 @@ impl Cause {
             Self::NotAcceptable => "not_acceptable",
             Self::Forbidden => "forbidden",
             Self::TrunkDown => "trunk_down",
+            Self::Congestion => "congestion",
             Self::MediaFailed => "media_failed",
             Self::MediaTimeout => "media_timeout",
             Self::Overloaded => "overloaded",
