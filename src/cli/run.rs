@@ -260,6 +260,13 @@ mod tests {
             };
             assert!(place.data.is_none() && place.config.is_some(), "{place:?}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let path = working_configuration(folder.path());
+        let add = ["ringfence", "user", "add", "ann", "--number", "2001", "--no-password"];
+        let add = add.into_iter().chain(["--config", path.to_str().unwrap()]);
+        let cli = Cli::try_parse_from(add).unwrap();
+        execute(cli, &Noted::default(), &mut Vec::new(), &mut Vec::new()).await.unwrap();
+        assert!(folder.path().join("data/ringfence.db").exists());
         let cli = Cli::try_parse_from(["ringfence"]).unwrap();
         let config = configuration::of_dev(&cli.dev).unwrap();
         assert_eq!(config.server.data, Path::new("ringfence-dev"));
@@ -377,19 +384,26 @@ mod tests {
         let (done, out) = check(&["check", "--json"]);
         assert_eq!(done.unwrap_err().exit.code(), 78);
         assert!(out.contains("\"ok\":false") && out.contains("did you mean"), "{out}");
-        let own = rcgen::generate_simple_self_signed(["a.example".to_string()]).unwrap();
-        for (name, text) in [("cert", own.cert.pem()), ("key", own.signing_key.serialize_pem())] {
-            std::fs::write(folder.path().join(name), text).unwrap();
-            let mode = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(folder.path().join(name), mode).unwrap();
-        }
-        let good = "[server]\npublic_host = \"a.example\"\n[tls]\ncert = \"cert\"\nkey = \"key\"\n\
-                    [media]\nadvertise = [\"127.0.0.1\"]\n";
-        std::fs::write(&path, good).unwrap();
+        assert_eq!(working_configuration(folder.path()), path);
         let (done, out) = check(&["check"]);
         assert!(done.is_ok() && out.contains("is valid"), "{done:?}");
         let (_, out) = check(&["show"]);
         assert!(out.contains("server.public_host") && out.contains("ringfence.toml:2"), "{out}");
         assert!(out.contains("server.listen_metrics") && out.contains("default"), "{out}");
+    }
+
+    /// A configuration that `serve` takes, with its data beside it.
+    fn working_configuration(folder: &Path) -> PathBuf {
+        let own = rcgen::generate_simple_self_signed(["a.example".to_string()]).unwrap();
+        for (name, text) in [("cert", own.cert.pem()), ("key", own.signing_key.serialize_pem())] {
+            std::fs::write(folder.join(name), text).unwrap();
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(folder.join(name), mode).unwrap();
+        }
+        let path = folder.join("ringfence.toml");
+        let text = "[server]\npublic_host = \"a.example\"\ndata = \"data\"\n[tls]\n\
+                    cert = \"cert\"\nkey = \"key\"\n[media]\nadvertise = [\"127.0.0.1\"]\n";
+        std::fs::write(&path, text).unwrap();
+        path
     }
 }
