@@ -1,7 +1,5 @@
 //! A DTLS handshake with a browser, our side's share of it, and the cryptography it cannot do
 //! without. Ends with the ratio of the two (goal: 2.2).
-#![expect(clippy::expect_used, reason = "a bench that cannot set itself up must stop")]
-#![expect(clippy::panic, clippy::indexing_slicing, reason = "shared helpers of benches")]
 
 mod support;
 

@@ -1,8 +1,6 @@
 //! One packet of a call between a browser (DTLS-SRTP) and a PBX (SDES) through a shard, without
 //! system calls, beside the barest thing that does the same cryptography. `loadtest media`
 //! compares them with system calls, as P6 counts.
-#![expect(clippy::expect_used, reason = "a bench that cannot set itself up must stop")]
-#![expect(clippy::indexing_slicing, reason = "shared helpers of benches")]
 
 mod support;
 

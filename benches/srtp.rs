@@ -1,6 +1,5 @@
 //! SRTP by suite: 20 ms of G.711, opened and sealed in place.
 #![expect(clippy::expect_used, reason = "a bench that cannot set itself up must stop")]
-#![expect(clippy::indexing_slicing, reason = "shared helpers of benches")]
 
 mod support;
 

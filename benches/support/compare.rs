@@ -69,6 +69,7 @@ pub fn compare(
 
 impl Comparison {
     /// One line: both times, the ratio, the goal, the load average.
+    #[expect(clippy::print_stdout, reason = "the result of a bench")]
     pub fn print(&self, name: &str, goal: f64) {
         let verdict = if self.ratio <= goal { "ok" } else { "MISSED" };
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -1,5 +1,11 @@
 //! A DTLS handshake between `dimpl` as the browser and our peer, without a network, and the
 //! cryptography no server can do without.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what cannot be set up must stop"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

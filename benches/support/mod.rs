@@ -1,6 +1,6 @@
 //! What several benches share, and `loadtest` borrows: a bridged call in a shard, the barest relay
 //! to compare it with, a peer's handshake, and timing one thing against another in one run.
-#![allow(dead_code, reason = "each bench uses its own part")]
+#![expect(dead_code, reason = "each bench uses its own part")]
 
 pub mod compare;
 pub mod handshake;

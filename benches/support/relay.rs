@@ -1,5 +1,10 @@
 //! Calls between a browser and a PBX in a shard, and the barest relay that does the same
 //! cryptography.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what cannot be set up must stop"
+)]
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -47,7 +47,7 @@ impl Codec {
             sdp_fmtp_line: sdp_fmtp_line.to_owned(),
             rtcp_feedback: Vec::new(),
         };
-        RTCRtpCodecParameters { rtp_codec, payload_type, ..Default::default() }
+        RTCRtpCodecParameters { rtp_codec, payload_type }
     }
 
     fn payload_len(self) -> usize {
@@ -99,14 +99,16 @@ impl Browser {
             .with_ice_connection_attempts(Some(Duration::from_millis(20)), Some(50))
             .with_host_acceptance_min_wait(Some(Duration::ZERO))
             .build();
-        let connection = PeerConnectionBuilder::new()
-            .with_media_engine(engine)
-            .with_setting_engine(settings)
-            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
-            .with_handler(Arc::new(handler))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
-            .build()
-            .await?;
+        let connection = Box::pin(
+            PeerConnectionBuilder::new()
+                .with_media_engine(engine)
+                .with_setting_engine(settings)
+                .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+                .with_handler(Arc::new(handler))
+                .with_udp_addrs(vec!["127.0.0.1:0"])
+                .build(),
+        )
+        .await?;
         let connection: Arc<dyn PeerConnection> = Arc::new(connection);
         let header = rtp::header::Header {
             version: 2,
