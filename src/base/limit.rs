@@ -162,7 +162,7 @@ pub const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 pub const RTCP_EVERY: Duration = Duration::from_secs(5);
 
 /// How long a DTLS engine is kept after audio flows, for a peer that repeats its last flight.
-pub const DTLS_LINGER: Duration = Duration::from_secs(5);
+pub const DTLS_LINGER: Duration = Duration::from_secs(2);
 
 /// DTLS datagrams kept of a browser whose SDP has not arrived. More are dropped and sent again.
 pub const DTLS_EARLY_MAX: usize = 4;

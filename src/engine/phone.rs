@@ -123,10 +123,10 @@ impl Phone {
 
     async fn run(mut self, socket: PhoneSocket, mut mailbox: mpsc::Receiver<LinkMessage>) {
         let mut socket = Some(socket);
-        if let Err((code, reason)) = self.bind() {
-            if let Some(mut refused) = socket.take() {
-                close(&mut refused, code, reason).await;
-            }
+        if let Err((code, reason)) = self.bind()
+            && let Some(mut refused) = socket.take()
+        {
+            close(&mut refused, code, reason).await;
         }
         while let Some(mut current) = socket.take() {
             match self.serve(&mut current, &mut mailbox).await {
