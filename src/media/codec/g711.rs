@@ -1,7 +1,7 @@
 //! G.711 (ITU-T G.711, 1988): µ-law and A-law by table.
 //!
 //! Owns the mapping between one byte and one 16-bit sample at 8 kHz. Loss is hidden in
-//! [`super::concealment`].
+//! `concealment`.
 
 /// Which of the two companding laws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
