@@ -1,7 +1,8 @@
 //! The web edge: one origin for the page, the API and the phones' sockets.
 //!
 //! Owns URLs, cookies, origins, headers and the shape of requests and answers. Decides nothing
-//! about who may come in (`access`) and reaches phones only through the [`PhoneDoor`](crate::engine::door::PhoneDoor).
+//! about who may come in (`access`) and reaches phones only through the engine's
+//! [`PhoneDoor`](crate::engine::door::PhoneDoor).
 
 mod assets;
 mod caller;
