@@ -37,10 +37,12 @@ pub const SOCKET_AUTH_TIMEOUT: Duration = Duration::from_secs(5);
 /// WebSocket ping period (INTEROP: browsers answer without client code); two misses end the socket.
 pub const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// Messages waiting for a phone's socket. Full: the reader is too slow, close 1013.
+/// Messages waiting for a phone's task. Full: the call counts the leg as lost; the end of a leg and
+/// the close of a socket are delivered all the same.
 pub const PHONE_QUEUE_MAX: usize = 64;
 
-/// Messages waiting for a call's task. Full: the sender drops the call.
+/// Messages waiting for a call's task. Full: key presses are lost, any other event loses its leg to
+/// the call; the end of a leg is delivered all the same.
 pub const CALL_QUEUE_MAX: usize = 64;
 
 /// Messages waiting for a PBX link's task. Full: new calls get 503.

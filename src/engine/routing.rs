@@ -34,8 +34,6 @@ pub enum CallerSide {
     },
     /// A PBX.
     Trunk {
-        /// Its name.
-        name: String,
         /// Its media rules.
         profile: TrunkProfile,
     },

@@ -208,7 +208,7 @@ impl SipStream {
             self.hang_up(leg, Cause::Overloaded);
             return;
         };
-        let side = CallerSide::Trunk { name: self.name.to_string(), profile: self.profile.clone() };
+        let side = CallerSide::Trunk { profile: self.profile.clone() };
         let caller = Caller { side, door: self.door.clone(), invite };
         self.has_had_calls = true;
         let call = CallTask::spawn(self.engine.clone(), caller, room);

@@ -47,14 +47,6 @@ pub struct TrunkReport {
     pub steps: Vec<TrunkStep>,
 }
 
-impl TrunkReport {
-    /// Whether every step succeeded.
-    #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.steps.iter().all(|step| step.ok)
-    }
-}
-
 /// Tries a trunk without the running server: name, TCP, TLS, OPTIONS, and, when it is to register,
 /// a registration that is taken back at once.
 pub async fn test_trunk(

@@ -125,12 +125,6 @@ pub fn answer(
     out.into_bytes()
 }
 
-/// Our answer's direction for the direction the peer offered, when we would do both.
-#[must_use]
-pub fn answered_direction(offered: Direction) -> Direction {
-    offered.mirrored()
-}
-
 fn head(local: Local<'_>, bundled: &[&str]) -> String {
     let mut out = String::with_capacity(1_024);
     session_head(&mut out, local.origin, IpAddr::V4(Ipv4Addr::LOCALHOST));

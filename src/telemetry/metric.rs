@@ -22,10 +22,6 @@ pub const CALLS_ACTIVE: &str = "ringfence_calls_active";
 pub const CALLS: &str = "ringfence_calls_total";
 /// INVITE to answer, seconds.
 pub const CALL_SETUP: &str = "ringfence_call_setup_seconds";
-/// SIP requests, by `method` and `side` (`phone`, `trunk`).
-pub const SIP_REQUESTS: &str = "ringfence_sip_requests_total";
-/// SIP answers sent, by `code`.
-pub const SIP_RESPONSES: &str = "ringfence_sip_responses_total";
 /// SIP messages that could not be parsed, by `side`.
 pub const SIP_MALFORMED: &str = "ringfence_sip_malformed_total";
 /// DTLS handshakes, seconds, by `version`.
