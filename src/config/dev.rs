@@ -1,12 +1,15 @@
 //! `ringfence dev`: this machine only, nothing to configure.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+
+use ipnet::IpNet;
 
 use super::report::{ConfigErrors, Mistake, Origin};
 use super::trunk_uri::TrunkArgument;
 use super::value::{
-    CodecName, Config, Limits, Log, LogFormat, Media, Mode, Numbers, Server, Sip, Trunk, TrunkMedia,
+    CodecName, Config, Limits, Log, LogFormat, Media, Mode, Numbers, Outbound, Server, Sip, Trunk,
+    TrunkMedia, VaultStart,
 };
 
 /// The flags of `ringfence dev`.
@@ -92,6 +95,8 @@ impl Config {
             mode: Mode::Development,
             server: Server {
                 listen_tls: vec![flags.listen_tls],
+                listen_redirect: Vec::new(),
+                trusted_proxies: Vec::new(),
                 listen_plain: Some(flags.listen),
                 listen_metrics: Some(flags.listen_metrics),
                 public_host: "localhost".into(),
@@ -107,6 +112,10 @@ impl Config {
                 advertise: flags.advertise,
                 trunk_port: 0,
             },
+            database: None,
+            vault: VaultStart::default(),
+            // Identity providers and mail servers of a developer run on this machine.
+            outbound: Outbound { allow: loopback(), ca: None },
             trunks,
             numbers: Numbers::default(),
             limits: Limits { calls: 1_000, phones: 5_000 },
@@ -114,6 +123,10 @@ impl Config {
             settings: Vec::new(),
         })
     }
+}
+
+fn loopback() -> Vec<IpNet> {
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(IpNet::from).into()
 }
 
 impl Default for Numbers {

@@ -96,6 +96,9 @@ fn read(root: Table, around: &Surroundings, findings: &Findings) -> Config {
     let tls = sections::tls(root.section("tls"), around);
     let sip = sections::sip(root.section("sip"), around);
     let media = sections::media(root.section("media"));
+    let database = sections::database(root.section("database"), around);
+    let vault = sections::vault(root.section("vault"), around);
+    let outbound = sections::outbound(root.section("outbound"), around);
     let trunks = trunk::trunks(root.sections("trunk"), around);
     let numbers = sections::numbers(root.section("numbers"));
     let limits = sections::limits(root.section("limits"));
@@ -103,7 +106,21 @@ fn read(root: Table, around: &Surroundings, findings: &Findings) -> Config {
     root.finish();
     let mode = Mode::Production;
     let settings = Vec::new();
-    Config { mode, server, tls, sip, media, trunks, numbers, limits, log, settings }
+    Config {
+        mode,
+        server,
+        tls,
+        sip,
+        media,
+        database,
+        vault,
+        outbound,
+        trunks,
+        numbers,
+        limits,
+        log,
+        settings,
+    }
 }
 
 fn read_file(path: &Path) -> Result<String, ConfigErrors> {

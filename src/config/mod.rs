@@ -23,7 +23,7 @@ pub use report::{ConfigErrors, Mistake, Origin, Setting};
 pub use trunk::is_trunk_name;
 pub use trunk_uri::{TrunkArgument, TrunkUri, TrunkUriError, is_host};
 pub use value::{
-    BuiltIn, CodecName, Config, Limits, Log, LogFormat, Media, Mode, Numbers, Server, Sip, Tls,
-    Trunk, TrunkMedia,
+    BuiltIn, CodecName, Config, Limits, Log, LogFormat, Media, Mode, Numbers, Outbound, Server,
+    Sip, Tls, Trunk, TrunkMedia, VaultStart,
 };
 pub use web_origin::{NotAnOrigin, WebOrigin};

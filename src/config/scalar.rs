@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 use super::value::CodecName;
 use super::web_origin::WebOrigin;
 
@@ -29,6 +31,7 @@ scalars! {
     u16 => "is no port, a number from 0 to 65535",
     usize => "is no whole number, such as 4",
     bool => "is neither true nor false",
+    IpNet => "is no network, such as 10.0.0.0/8 or 127.0.0.1/32",
     String => "is no text",
 }
 

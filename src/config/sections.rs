@@ -3,16 +3,20 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::load::Surroundings;
 use super::reader::{Section, Taken};
 use super::report::Origin;
 use super::tls_files::{self, reason};
+use super::trunk::read_secret;
 use super::trunk_uri::is_host;
-use super::value::{Limits, Log, LogFormat, Media, Numbers, Server, Sip, Tls};
+use super::value::{
+    Limits, Log, LogFormat, Media, Numbers, Outbound, Server, Sip, Tls, VaultStart,
+};
 use super::web_origin::WebOrigin;
-use crate::base::limit;
+use crate::base::{Secret, limit};
 
 pub(super) fn server(mut section: Section<'_>, around: &Surroundings) -> Server {
     let listen_tls = listen_tls(&mut section);
@@ -27,9 +31,76 @@ pub(super) fn server(mut section: Section<'_>, around: &Surroundings) -> Server 
     });
     let public_host = host(&mut section, "public_host");
     let origins = section.list::<WebOrigin>("origins").map_or_else(Vec::new, |taken| taken.value);
+    let listen_redirect =
+        section.list::<SocketAddr>("listen_redirect").map_or_else(Vec::new, |taken| taken.value);
+    let trusted_proxies =
+        section.list::<IpNet>("trusted_proxies").map_or_else(Vec::new, |taken| taken.value);
     let data = data(&mut section, around);
     section.finish();
-    Server { listen_tls, listen_plain: None, listen_metrics, public_host, origins, data }
+    Server {
+        listen_tls,
+        listen_redirect,
+        trusted_proxies,
+        listen_plain: None,
+        listen_metrics,
+        public_host,
+        origins,
+        data,
+    }
+}
+
+/// `[database]`: a PostgreSQL server, whose URL holds a password and is therefore never written here.
+pub(super) fn database(mut section: Section<'_>, around: &Surroundings) -> Option<Secret> {
+    let literal = section.unseen_text("url");
+    let by_file = section.optional::<String>("url_file");
+    let url = match (literal, by_file) {
+        (Some((text, origin @ Origin::Environment(_))), _) => {
+            section.note("url", "***", origin);
+            Some(Secret::new(text))
+        }
+        (Some((_, origin)), _) => {
+            let what = "a URL with a password may not be written here".to_string();
+            let fix = "write url_file = \"/etc/ringfence/database.url\" or set \
+                       RINGFENCE__DATABASE__URL";
+            section.wrong("url", &origin, what, Some(fix.into()));
+            None
+        }
+        (None, Some(file)) => match read_secret(&around.path(&file.value)) {
+            Ok(url) => {
+                section.note("url", "***", file.origin);
+                Some(url)
+            }
+            Err(what) => {
+                section.wrong("url_file", &file.origin, what, None);
+                None
+            }
+        },
+        (None, None) => None,
+    };
+    section.finish();
+    url
+}
+
+/// `[vault]`.
+pub(super) fn vault(mut section: Section<'_>, around: &Surroundings) -> VaultStart {
+    let key_file = section.text("key_file").map(|taken| around.path(&taken.value));
+    let allow_env_key = section.value("allow_env_key", false);
+    let starts = [("open", false), ("sealed", true)];
+    let sealed = section.choice("start", &starts, "open").unwrap_or(false);
+    section.finish();
+    VaultStart { key_file, allow_env_key, sealed }
+}
+
+/// `[outbound]`.
+pub(super) fn outbound(mut section: Section<'_>, around: &Surroundings) -> Outbound {
+    let allow = section.list::<IpNet>("allow").map_or_else(Vec::new, |taken| taken.value);
+    let ca = if section.has("ca") {
+        file(&mut section, "ca", around).map(|taken| taken.value)
+    } else {
+        known(&mut section).map(|taken| taken.value)
+    };
+    section.finish();
+    Outbound { allow, ca }
 }
 
 fn listen_tls(section: &mut Section<'_>) -> Vec<SocketAddr> {

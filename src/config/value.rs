@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use super::report::Setting;
 use super::trunk_uri::TrunkUri;
 use super::web_origin::WebOrigin;
@@ -25,6 +27,12 @@ pub struct Config {
     pub sip: Sip,
     /// Audio transport.
     pub media: Media,
+    /// Where data is kept when not in the data folder.
+    pub database: Option<Secret>,
+    /// Where the root key comes from.
+    pub vault: VaultStart,
+    /// Whom the server itself may connect to.
+    pub outbound: Outbound,
     /// PBXs given here; those of `ringfence trunk add` are in the store.
     pub trunks: Vec<Trunk>,
     /// Built-in numbers.
@@ -51,6 +59,10 @@ pub enum Mode {
 pub struct Server {
     /// HTTPS and WSS.
     pub listen_tls: Vec<SocketAddr>,
+    /// Plain HTTP that only sends browsers on to HTTPS.
+    pub listen_redirect: Vec<SocketAddr>,
+    /// Proxies whose `X-Forwarded-For` and `Forwarded` are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// HTTP and WS: development only, loopback only.
     pub listen_plain: Option<SocketAddr>,
     /// Prometheus metrics; `None` for none.
@@ -61,6 +73,26 @@ pub struct Server {
     pub origins: Vec<WebOrigin>,
     /// The folder of database and keys.
     pub data: PathBuf,
+}
+
+/// Where the root key comes from (SECURITY 4.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VaultStart {
+    /// Its file, when it is not `root.key` in the data folder.
+    pub key_file: Option<PathBuf>,
+    /// Whether the variable RINGFENCE_ROOT_KEY may bring it.
+    pub allow_env_key: bool,
+    /// Whether the server waits for it (`ringfence vault unseal`) before it opens anything.
+    pub sealed: bool,
+}
+
+/// Whom the server itself may connect to: identity providers, mail.
+#[derive(Clone, Debug, Default)]
+pub struct Outbound {
+    /// Networks that are not public and yet allowed.
+    pub allow: Vec<IpNet>,
+    /// Certificate authorities beside the system's, PEM.
+    pub ca: Option<PathBuf>,
 }
 
 /// Certificate files, PEM.

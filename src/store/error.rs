@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The database cannot be used now: locked, full, gone.
     #[error("the database cannot be used")]
     Unavailable(#[source] sqlx::Error),
+    /// The URL of the database is not one.
+    #[error("the URL of the database is not understood: postgres://USER:PASSWORD@HOST/NAME")]
+    BadUrl,
     /// The folder or file cannot be made or opened.
     #[error("{} cannot be used", path.display())]
     Folder {
@@ -37,15 +40,23 @@ pub enum StoreError {
     Damaged(&'static str),
 }
 
+/// Columns whose values must be unique, as people know them.
+const UNIQUE: [&str; 7] =
+    ["name", "email", "number", "token_hash", "prefix", "workspace_id", "subject"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error
             && database.is_unique_violation()
         {
-            let message = database.message();
-            let field = ["name", "email", "number", "token_hash"]
-                .into_iter()
-                .find(|field| message.ends_with(&format!(".{field}")));
+            // SQLite names the columns, the last one last; PostgreSQL the index, `table_column_key`.
+            let words = match database.constraint() {
+                Some(index) => index.trim_end_matches("_key").to_owned(),
+                None => database.message().to_owned(),
+            };
+            let field = UNIQUE.into_iter().find(|field| {
+                words.strip_suffix(field).is_some_and(|rest| rest.ends_with(['.', '_']))
+            });
             return Self::Conflict(field.unwrap_or("id"));
         }
         Self::Unavailable(error)

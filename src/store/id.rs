@@ -11,6 +11,12 @@ use uuid::Uuid;
 #[error("not an id")]
 pub struct NotAnId;
 
+/// An identity as its 16 stored bytes.
+pub(super) trait RowId: Sized {
+    /// From stored bytes; `None` unless there are exactly 16.
+    fn from_slice(bytes: &[u8]) -> Option<Self>;
+}
+
 macro_rules! row_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -34,6 +40,12 @@ macro_rules! row_id {
             #[must_use]
             pub fn from_slice(bytes: &[u8]) -> Option<Self> {
                 Uuid::from_slice(bytes).ok().map(Self)
+            }
+        }
+
+        impl RowId for $name {
+            fn from_slice(bytes: &[u8]) -> Option<Self> {
+                Self::from_slice(bytes)
             }
         }
 
@@ -70,6 +82,26 @@ row_id!(
 row_id!(
     /// One sign-in of one person on one device; the `sid` of its tokens.
     SessionId
+);
+row_id!(
+    /// A company, or a part of one, that shares nothing with the others.
+    WorkspaceId
+);
+row_id!(
+    /// A phone number that people of a workspace call from.
+    NumberId
+);
+row_id!(
+    /// An invitation by mail.
+    InviteId
+);
+row_id!(
+    /// A key for programs.
+    ApiKeyId
+);
+row_id!(
+    /// A row of the login history, of inquiries, of calls or of secrets.
+    RecordId
 );
 row_id!(
     /// A PBX or carrier that calls go out to and come in from.
