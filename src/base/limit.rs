@@ -314,3 +314,122 @@ pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a PBX that refused our registration for good (wrong password, unknown account) is left
 /// alone before the next try.
 pub const REFUSED_RETRY: Duration = Duration::from_secs(120);
+
+/// How long anything fetched from others may take in all: name, connection, TLS, answer.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest body fetched from others, bytes; a longer one is an error. Key sets are a few kB.
+pub const FETCH_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest head of an answer fetched from others, bytes.
+pub const FETCH_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest URL that is fetched, bytes.
+pub const FETCH_URL_BYTES_MAX: usize = 2048;
+
+/// Most addresses of one name tried for a fetch.
+pub const FETCH_ADDRESSES_MAX: usize = 4;
+
+/// How long a person has at an identity provider before the sign-in must be begun anew.
+pub const OIDC_PENDING_LIFE: Duration = Duration::from_secs(600);
+
+/// How long a provider's discovery document and keys are used before they are fetched again.
+pub const OIDC_CACHE_LIFE: Duration = Duration::from_secs(3600);
+
+/// Shortest time between two fetches of a provider's keys because a token names an unknown one:
+/// anybody can make up names (SECURITY 4.11).
+pub const OIDC_REFETCH_EVERY: Duration = Duration::from_secs(60);
+
+/// Most providers whose documents are kept. More: the one fetched longest ago is forgotten.
+pub const OIDC_PROVIDERS_CACHED_MAX: usize = 64;
+
+/// Most keys taken of a provider's key set; Microsoft has about ten.
+pub const OIDC_KEYS_MAX: usize = 64;
+
+/// Longest ID token, bytes; Microsoft's with many claims reach 4 kB.
+pub const ID_TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest text taken of a provider's callback or ID token: code, subject, name.
+pub const OIDC_TEXT_BYTES_MAX: usize = 4 * 1024;
+
+/// Life of the assertion that stands for a client secret at Apple.
+pub const APPLE_SECRET_LIFE: Duration = Duration::from_secs(300);
+
+/// Mails waiting to be sent. More are refused; whoever asked is answered 503.
+pub const MAILS_WAITING_MAX: usize = 1000;
+
+/// How often a mail is tried. After that it is dropped and logged.
+pub const MAIL_TRIES_MAX: u32 = 6;
+
+/// Shortest and longest wait before a mail is tried again; doubled each time, jittered. Six tries
+/// take some five minutes, half the life of a sign-in code.
+pub const MAIL_RETRY_MIN: Duration = Duration::from_secs(10);
+/// See [`MAIL_RETRY_MIN`].
+pub const MAIL_RETRY_MAX: Duration = Duration::from_secs(120);
+
+/// How long one delivery to the mail server may take.
+pub const MAIL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest name or line in a mail that comes from a person, characters; the rest is cut.
+pub const MAIL_LINE_CHARS_MAX: usize = 120;
+
+/// Longest message of the contact form, characters; the rest is cut.
+pub const MAIL_TEXT_CHARS_MAX: usize = 8000;
+
+/// Longest file with a root key, bytes: 32 raw, 44 in base64, 64 in hexadecimal, and line ends.
+pub const ROOT_KEY_FILE_BYTES_MAX: usize = 128;
+
+/// Most keys offered to a sealed vault in a minute. The key cannot be guessed; this bounds noise.
+pub const UNSEAL_TRIES_PER_MINUTE_MAX: u32 = 10;
+
+/// Longest line of the unsealing protocol, bytes: a word and a key in hexadecimal.
+pub const UNSEAL_LINE_BYTES_MAX: usize = 128;
+
+/// How long one side of the unsealing protocol waits for the other.
+pub const UNSEAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sealed values rewrapped in one transaction: short enough for writers to slip in between.
+pub const REKEY_BATCH_ROWS: i64 = 64;
+
+/// Youngest age of a replaced key at which it may retire: by then whatever was sealed with it just
+/// before, by this or another process, is written down and counted.
+pub const KEY_RETIRES_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// Longest details of one audited event, bytes of JSON; longer ones are left out and said so.
+pub const AUDIT_DETAILS_BYTES_MAX: usize = 4096;
+
+/// Most rows between two signed checkpoints of the audit (SECURITY 4.7).
+pub const AUDIT_CHECKPOINT_ROWS: u64 = 1000;
+
+/// Longest time between an audited event and the checkpoint that vouches for it (SECURITY 4.7).
+pub const AUDIT_CHECKPOINT_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// Rows read at once when the audit is verified; a few MB.
+pub const AUDIT_PAGE_ROWS: i64 = 5000;
+
+/// Longest file of checkpoints that is read, bytes: at one in five minutes, 200 years.
+pub const AUDIT_CHECKPOINTS_BYTES_MAX: u64 = 1 << 32;
+
+/// Addresses and networks that keep a rate limit's bucket, about 13 MB. More: the longest idle are
+/// forgotten and begin anew. A multiple of 64 · 896, which fills a hash table's power of two.
+pub const THROTTLE_ADDRESSES_MAX: usize = 57_344;
+
+/// Accounts, and accounts by address, that keep a rate limit's bucket. More: as above.
+pub const THROTTLE_ACCOUNTS_MAX: usize = 57_344;
+
+/// Sessions, API keys and known browsers that keep a rate limit's bucket. Two for each of 50,000
+/// live sessions. More: as above.
+pub const THROTTLE_CALLERS_MAX: usize = 114_688;
+
+/// Most records of ended calls that wait for the database; more are counted and lost.
+pub const CALL_RECORDS_MAX: usize = 4_096;
+
+/// How long a sign-in code is of use to its reader (requirements B8); its mail is not tried longer.
+pub const MAIL_CODE_LIFE: Duration = Duration::from_secs(600);
+
+/// How long any other mail is tried.
+pub const MAIL_LIFE: Duration = Duration::from_secs(3600);
+
+/// How far back changes of settings by other processes are looked for: clocks that differ and
+/// transactions that commit late.
+pub const SETTINGS_LOOK_BACK: Duration = Duration::from_secs(10);
