@@ -210,13 +210,10 @@ pub const DIGEST_NONCE_LIFE: Duration = Duration::from_secs(300);
 /// How far a token's times may be ahead of our clock, for clocks that differ.
 pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// How long a session may be unused (requirements B32).
-pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(8 * 3600);
+/// Longest that a browser keeps a cookie: what browsers themselves cut to (RFC 6265bis: 400 days).
+pub const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 
-/// How long a session lives however active.
-pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(24 * 3600);
-
-/// How stale the stored time of a session's last request may be.
+/// How stale the stored time of a session's last request may be, per process.
 pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 /// Most sessions kept in memory; others are read from the database at each request.
@@ -433,3 +430,66 @@ pub const MAIL_LIFE: Duration = Duration::from_secs(3600);
 /// How far back changes of settings by other processes are looked for: clocks that differ and
 /// transactions that commit late.
 pub const SETTINGS_LOOK_BACK: Duration = Duration::from_secs(10);
+
+/// Mails on their way at once. A slow mail server holds up this many.
+pub const MAIL_SENDERS: usize = 4;
+
+/// How long a session in memory counts before its row is read again (requirements A35). Endings
+/// and changed rights do not wait for it.
+pub const SESSION_CACHED_MAX: Duration = Duration::from_secs(3 * 3600);
+
+/// How old the last news of other processes' endings may be; with older ones every check of a
+/// cookie reads the database (requirements X4).
+pub const SESSION_NEWS_AGE_MAX: Duration = Duration::from_secs(30);
+
+/// How often a session may be noted to come from elsewhere: browsers with two addresses alternate.
+pub const SESSION_MOVES_EVERY: Duration = Duration::from_secs(60);
+
+/// Sessions whose last use is written in one transaction.
+pub const SESSIONS_WRITTEN_AT_ONCE: usize = 500;
+
+/// Changed rights kept before old ones are looked for. Each is kept for the life of a token.
+pub const RIGHTS_CHANGED_MAX: usize = 10_000;
+
+/// How far back changes by other processes are looked for, beyond the last look: rows are written
+/// after their time is taken, and clocks differ.
+pub const FOLLOW_LOOK_BACK: Duration = Duration::from_secs(5);
+
+/// How long somebody has to show their second factor; a mailed code lives 10 minutes of it.
+pub const LOGIN_ATTEMPT_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// Codes mailed to one person in 15 minutes (SECURITY 4.6). More are not sent.
+pub const EMAIL_CODES_MAX: u64 = 3;
+
+/// Links of one kind mailed to one address in 15 minutes. More are not sent.
+pub const MAIL_LINKS_MAX: u64 = 3;
+
+/// The time in which mailed codes and links are counted.
+pub const MAILS_COUNTED_IN: Duration = Duration::from_secs(15 * 60);
+
+/// Life of a link that verifies a mail address (requirements A4).
+pub const VERIFY_LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// Life of a link that sets a new password (requirements C8).
+pub const RESET_LINK_LIFE: Duration = Duration::from_secs(3600);
+
+/// Life of the link that makes the first administrator; each start of the server makes a new one.
+pub const SET_UP_LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// How long used and expired links and attempts are kept, to say what became of them.
+pub const DEAD_LINKS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long the login history is kept.
+pub const LOGIN_HISTORY_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Rows of one page of the login history, and of one read of its export.
+pub const LOGIN_HISTORY_PAGE_MAX: u32 = 1000;
+
+/// Longest exemption from the second factor.
+pub const EXEMPTION_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// Longest reason for one, characters.
+pub const REASON_CHARS_MAX: usize = 200;
+
+/// Longest `User-Agent` kept, characters.
+pub const USER_AGENT_CHARS_MAX: usize = 256;

@@ -5,37 +5,56 @@
 //! SQLite (WAL, `synchronous=FULL`: what was acknowledged survives a power loss) and on
 //! PostgreSQL. A repository of [`Store`] writes at once, one of [`Change`] in its transaction.
 
+mod audit;
 mod change;
+pub mod dump;
 mod error;
 mod id;
+mod identities;
 mod installation;
 mod level;
 mod link;
 mod lock;
+mod login_attempts;
+mod login_history;
+mod mail_links;
 mod memberships;
 mod open;
 mod role;
+mod second_factors;
+mod secrets;
 mod sessions;
+mod settings;
 #[cfg(test)]
 pub mod testing;
 mod trunks;
 mod users;
+mod vault_keys;
 mod workspaces;
 
+pub use audit::{AuditCheckpointRow, AuditFilter, AuditHead, AuditRow, AuditTable};
 pub use change::Change;
 pub use error::StoreError;
 pub use id::{
     ApiKeyId, InviteId, NotAnId, NumberId, RecordId, SessionId, TrunkId, UserId, WorkspaceId,
 };
+pub use identities::{Identities, IdentityRow};
 pub use installation::{Installation, InstallationTable};
 pub use level::Level;
 pub use lock::DataLock;
+pub use login_attempts::{LoginAttemptRow, LoginAttempts};
+pub use login_history::{LoginCursor, LoginHistory, LoginListing, LoginRow};
+pub use mail_links::{LinkKind, MailLinkRow, MailLinks};
 pub use memberships::{Member, MembershipRow, Memberships};
 pub use open::{Backend, Store};
 pub use role::Role;
+pub use second_factors::{FactorListing, FactorLock, SecondFactorRow, SecondFactors};
+pub use secrets::{SecretListing, SecretRow, Secrets};
 pub use sessions::{Ending, NewSession, SessionRow, Sessions};
+pub use settings::{SettingRow, Settings};
 pub use trunks::{TrunkRow, TrunkSource, TrunkState, Trunks};
 pub use users::{NewUser, UserRow, Users};
+pub use vault_keys::{KeyState, SEALED_COLUMNS, SealedColumn, SealedValue, VaultKeyRow, VaultKeys};
 pub use workspaces::{WorkspaceRow, Workspaces};
 
 use link::Link;
@@ -62,16 +81,34 @@ macro_rules! repositories {
 }
 
 repositories! {
+    /// The audit.
+    audit: AuditTable;
     /// This installation.
     installation: InstallationTable;
     /// Who belongs to which workspace.
     memberships: Memberships;
+    /// Third-party secrets.
+    secrets: Secrets;
     /// Sign-ins.
     sessions: Sessions;
+    /// What workspaces set.
+    settings: Settings;
     /// PBXs.
     trunks: Trunks;
     /// People.
     users: Users;
+    /// The vault's keys.
+    vault_keys: VaultKeys;
     /// Workspaces.
     workspaces: Workspaces;
+    /// Accounts at identity providers.
+    identities: Identities;
+    /// Sign-ins under way.
+    login_attempts: LoginAttempts;
+    /// Who signed in and out.
+    login_history: LoginHistory;
+    /// Links sent by mail.
+    mail_links: MailLinks;
+    /// Second factors.
+    second_factors: SecondFactors;
 }

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::link::{Columns, Link, seconds};
-use super::{StoreError, WorkspaceId};
+use super::{Backend, StoreError, WorkspaceId};
 use crate::base::UnixTime;
 
 /// A workspace.
@@ -45,6 +45,24 @@ impl Workspaces<'_> {
     pub async fn by_id(&mut self, id: WorkspaceId) -> Result<Option<WorkspaceRow>, StoreError> {
         let select = query("SELECT * FROM workspaces WHERE id = $1").bind(id.as_bytes().as_slice());
         self.link.optional(select).await?.as_ref().map(workspace).transpose()
+    }
+
+    /// Keeps other transactions that lock this workspace waiting until this one is over, so that
+    /// what was counted stays true; `false` when there is none. Only useful in a transaction.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn lock(&mut self, id: WorkspaceId) -> Result<bool, StoreError> {
+        // SQLite has one writer, whose transaction began with the write lock.
+        let is_locking = matches!(&self.link, Link::Change(change)
+            if change.backend() == Backend::Postgres);
+        let select = query(if is_locking {
+            "SELECT id FROM workspaces WHERE id = $1 FOR UPDATE"
+        } else {
+            "SELECT id FROM workspaces WHERE id = $1"
+        })
+        .bind(id.as_bytes().as_slice());
+        Ok(self.link.optional(select).await?.is_some())
     }
 
     /// The workspace of this name.
