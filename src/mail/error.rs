@@ -1,0 +1,83 @@
+//! Why a mail was not sent.
+
+/// Why a mail was not sent. No recipient and no secret in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailError {
+    /// Too many wait already.
+    #[error("too many mails wait to be sent; try again later")]
+    Full,
+    /// Nobody set up mail.
+    #[error("no mail server is configured; add one under Settings, Mail")]
+    NotConfigured,
+    /// The settings cannot be read now.
+    #[error("the mail settings cannot be read")]
+    SettingsUnavailable,
+    /// A member of the settings makes no sense.
+    #[error("the mail setting `{field}` is not usable")]
+    Setting {
+        /// Which.
+        field: &'static str,
+    },
+    /// The server has no STARTTLS and the mail may not go in clear.
+    #[error("the mail server offers no TLS, and this mail must not be sent in clear")]
+    Cleartext,
+    /// No answer in time.
+    #[error("the mail server does not answer")]
+    Timeout,
+    /// The connection, TLS, or the server's refusal, with its status code.
+    #[error("the mail server refused, or cannot be reached{}", status_text(*status))]
+    Smtp {
+        /// The SMTP status, where it came to one.
+        status: Option<u16>,
+        /// Whether trying again may help.
+        is_transient: bool,
+    },
+    /// The mail could not be written.
+    #[error("the mail could not be written")]
+    Letter,
+}
+
+fn status_text(status: Option<u16>) -> String {
+    status.map(|status| format!(" (status {status})")).unwrap_or_default()
+}
+
+impl MailError {
+    /// A stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Full => "mail_queue_full",
+            Self::NotConfigured => "mail_not_configured",
+            Self::SettingsUnavailable => "mail_settings_unavailable",
+            Self::Setting { .. } => "mail_setting",
+            Self::Cleartext => "mail_cleartext_refused",
+            Self::Timeout => "mail_timeout",
+            Self::Smtp { .. } => "mail_smtp",
+            Self::Letter => "mail_letter",
+        }
+    }
+
+    /// Whether trying again later may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Smtp { is_transient, .. } => *is_transient,
+            Self::Timeout | Self::SettingsUnavailable => true,
+            Self::Full
+            | Self::NotConfigured
+            | Self::Setting { .. }
+            | Self::Cleartext
+            | Self::Letter => false,
+        }
+    }
+}
+
+impl From<lettre::transport::smtp::Error> for MailError {
+    /// The server's words are left out: they often repeat the recipient's address.
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        let status = error.status().map(u16::from);
+        let is_setting = error.is_client() || error.is_tls();
+        Self::Smtp { status, is_transient: !error.is_permanent() && !is_setting }
+    }
+}
