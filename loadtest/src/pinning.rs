@@ -1,5 +1,6 @@
 //! Which core does what: the measured process has the first one to itself, the load the rest.
 
+use std::sync::LazyLock;
 use std::thread;
 
 use anyhow::{Result, anyhow};
@@ -7,6 +8,11 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The measured process's core.
 const MEASURED: usize = 0;
+
+/// The cores given to this process; asked once, before any thread is kept on some of them. A
+/// thread's own set would not do: the thread that is kept off the measured core could then start
+/// nothing on it.
+static CORES: LazyLock<Option<CpuSet>> = LazyLock::new(|| sched_getaffinity(None).ok());
 
 /// Starts something from a thread that is kept on the measured core, so that the process begun
 /// there, and all its threads, stay on it.
@@ -27,7 +33,7 @@ pub fn keep_load_off() {
 }
 
 fn set_cores(is_ours: impl Fn(usize) -> bool) {
-    let Ok(allowed) = sched_getaffinity(None) else { return };
+    let Some(allowed) = CORES.as_ref() else { return };
     let mut set = CpuSet::new();
     (0..CpuSet::MAX_CPU)
         .filter(|core| allowed.is_set(*core) && is_ours(*core))

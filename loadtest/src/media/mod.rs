@@ -42,6 +42,9 @@ pub struct MediaArgs {
     /// Seconds of a round, for each relay and each shape of load
     #[arg(long, default_value_t = 2)]
     seconds: u64,
+    /// This shape of load alone
+    #[arg(long, value_enum)]
+    shape: Option<Shape>,
     /// What the PBX encrypts with
     #[arg(long, value_enum, default_value_t = Suite::Cm80)]
     suite: Suite,
@@ -51,6 +54,13 @@ pub struct MediaArgs {
     /// Draw the rounds here
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+impl MediaArgs {
+    fn shapes(&self) -> impl Iterator<Item = Shape> + use<> {
+        let only = self.shape;
+        Shape::ALL.into_iter().filter(move |shape| only.is_none_or(|only| only == *shape))
+    }
 }
 
 /// SDES suites.
@@ -119,7 +129,7 @@ pub fn run(args: MediaArgs) -> Result<bool> {
     bare.run(Shape::PacedAndWaking, Duration::from_secs(1), &mut [])?;
     let grown = worker.grown()?;
     for round in 0..args.rounds {
-        for shape in Shape::ALL {
+        for shape in args.shapes() {
             let mut turns = [&mut worker, &mut bare];
             if round % 2 == 1 {
                 turns.reverse();
@@ -141,7 +151,7 @@ pub fn run(args: MediaArgs) -> Result<bool> {
 const WARM_UP: Duration = Duration::from_secs(12);
 
 fn report(args: &MediaArgs, figures: &mut Figures, worker: &Relay, bare: &Relay, grown: f64) {
-    for shape in Shape::ALL {
+    for shape in args.shapes() {
         let (ours, floor) = (worker.micros(shape), bare.micros(shape));
         let name = shape.name();
         let median = |micros: &[f64]| Samples::new(micros.iter().copied()).median();

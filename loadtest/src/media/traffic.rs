@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use ringfence::base::Clock;
 use ringfence::media::IceCredentials;
 use ringfence::media::dtls::DtlsIdentity;
@@ -47,7 +48,7 @@ pub struct Relay {
 
 /// How packets reach a relay. At these rates a relay sleeps most of the time, and what a packet
 /// costs depends on how many share a wake-up; so one shape alone proves little.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shape {
     /// The relay is stopped while packets queue up, then let go: whole batches for everybody, and
     /// nobody to wake. Compares the work itself.
