@@ -121,7 +121,11 @@ impl Run<'_> {
         let since = || self.clock.now().saturating_duration_since(self.began);
         let take = || Snapshot::take(self.process, &shared, since());
         let idle = take()?;
-        let mut calls = self.set_up(&plan, &shared).await;
+        let mut calls = JoinSet::new();
+        let (first, rest) = self.agents.split_at(WARM.min(self.agents.len()));
+        self.set_up(&mut calls, &plan, &shared, first).await;
+        let warm = take()?;
+        self.set_up(&mut calls, &plan, &shared, rest).await;
         let all_up = take()?;
         phases.send_replace(Phase::Talk);
         sleep(Duration::from_secs(1)).await;
@@ -134,26 +138,45 @@ impl Run<'_> {
             outcomes.push(outcome?);
         }
         sleep(LAST_GOODBYES).await;
-        Ok(Measured { outcomes, idle, all_up, talking, end, last: take()? })
+        Ok(Measured {
+            outcomes,
+            idle,
+            warm,
+            warm_calls: first.len(),
+            all_up,
+            talking,
+            end,
+            last: take()?,
+        })
     }
 
-    /// Starts the calls one by one and waits until each is up or has failed.
-    async fn set_up(&self, plan: &Plan, shared: &Arc<Shared>) -> JoinSet<Outcome> {
+    /// Starts the calls of `agents` one by one and waits until each is up or has failed.
+    async fn set_up(
+        &self,
+        calls: &mut JoinSet<Outcome>,
+        plan: &Plan,
+        shared: &Arc<Shared>,
+        agents: &[Agent],
+    ) {
         let bar = progress(self.agents.len() as u64, "setting up");
-        let mut calls = JoinSet::new();
-        for (index, agent) in self.agents.iter().enumerate() {
+        for agent in agents {
+            let index = calls.len();
             calls.spawn(call::run(plan.clone(), Arc::clone(shared), index, agent.clone()));
             sleep(Duration::from_secs_f64(1.0 / self.args.rate.max(0.1))).await;
             bar.set_position(shared.settled());
         }
-        while shared.settled() < self.agents.len() as u64 {
+        while shared.settled() < calls.len() as u64 {
             sleep(Duration::from_millis(50)).await;
             bar.set_position(shared.settled());
         }
         bar.finish_and_clear();
-        calls
     }
 }
+
+/// The first calls, which stay up but pay for what is made once: code touched for the first time,
+/// threads' stacks and arenas, the engines of handshakes under way at this rate. `register` does
+/// the same.
+const WARM: usize = 20;
 
 /// How long the server has to forget calls that are over.
 const LAST_GOODBYES: Duration = Duration::from_secs(2);

@@ -35,6 +35,10 @@ pub struct Measured {
     pub outcomes: Vec<Outcome>,
     /// Before the first phone.
     pub idle: Snapshot,
+    /// When the first calls were up.
+    pub warm: Snapshot,
+    /// How many they were.
+    pub warm_calls: usize,
     /// When all calls were up.
     pub all_up: Snapshot,
     /// When all were talking.
@@ -91,8 +95,10 @@ impl Measured {
         figures.add("server CPU per echoed packet", per_frame * 1e6, "µs");
         let setting_up = self.all_up.cpu.saturating_sub(self.idle.cpu).as_secs_f64();
         figures.add("server CPU per set-up, connect to keys", setting_up * 1e3 / calls, "ms");
-        let grown = self.end.pss.saturating_sub(self.idle.pss) as f64;
-        figures.add("PSS per call, socket included", grown / calls / 1024.0, "kB");
+        let grown = |since: Snapshot| self.end.pss.saturating_sub(since.pss) as f64 / 1024.0;
+        let further = (calls - self.warm_calls as f64).max(1.0);
+        figures.add("PSS per further call, socket included", grown(self.warm) / further, "kB");
+        figures.add("PSS per call, what is made once included", grown(self.idle) / calls, "kB");
         figures.add("PSS of the server without calls", self.idle.pss as f64 / 1024.0, "kB");
         let kept = self.last.pss.saturating_sub(self.idle.pss) as f64;
         figures.add("PSS kept when all have hung up", kept / 1024.0, "kB");
