@@ -87,7 +87,7 @@ test('s03 no other method does anything without authentication', async (t) => {
   }
 });
 
-test('c60 HTTP, rubbish, false lengths and slow headers close only their own connection', async (t) => {
+test('interop_c60 HTTP, rubbish, false lengths and slow headers close only their own connection', async (t) => {
   const server = await target(t);
   const evil = ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', `${'A'.repeat(200000)}`, request('OPTIONS', '1', { headers: { 'Content-Length': '-1' } }).text, request('OPTIONS', '1', { headers: { 'Content-Length': '4294967328' } }).text, `OPTIONS sip:a SIP/2.0\r\n${'X: y\r\n'.repeat(20000)}\r\n`, '\0'.repeat(70000)];
   for (const text of evil) {

@@ -54,7 +54,7 @@ test('k16 user passwords and added trunks rest only as hashes and ciphertext', a
   }
 });
 
-attack('w04 every answer carries the security headers, errors too', async (t, ringfence) => {
+attack('sec_w04 every answer carries the security headers, errors too', async (t, ringfence) => {
   for (const place of ['/', '/healthz', '/readyz', '/api/v1/me', '/api/v1/nothing', '/nothing.js', '/ws', '/../../etc/passwd', '/%00']) {
     const response = await fetch(new URL(place, ringfence.origin), { redirect: 'manual' }).catch(() => null);
     if (!response) continue;
@@ -75,7 +75,7 @@ attack('s08 control characters in API values are refused', async (t, ringfence) 
   }
 });
 
-attack('a02 the API refuses what it should: no token, a bad one, a foreign origin, too much', async (t, ringfence) => {
+attack('sec_a02 the API refuses what it should: no token, a bad one, a foreign origin, too much', async (t, ringfence) => {
   const me = (headers) => fetch(new URL('/api/v1/me', ringfence.origin), { headers }).then((response) => response.status);
   assert.equal(await me({}), 401);
   assert.equal(await me({ authorization: 'Bearer x.y.z' }), 401);

@@ -46,7 +46,7 @@ attack('an ordinary upgrade is answered with the subprotocol and without compres
   assert.equal(socket.head['sec-websocket-extensions'], undefined);
 });
 
-attack('c47 an upgrade without the subprotocol is refused in words', async (t, ringfence) => {
+attack('interop_c47 an upgrade without the subprotocol is refused in words', async (t, ringfence) => {
   for (const value of [null, 'mqtt', 'sipp']) {
     const socket = await connect(t, ringfence, { headers: { 'Sec-WebSocket-Protocol': value } });
     refusedWith(socket, 400);
@@ -54,7 +54,7 @@ attack('c47 an upgrade without the subprotocol is refused in words', async (t, r
   }
 });
 
-attack('w01 an upgrade from a foreign origin is refused', async (t, ringfence) => {
+attack('sec_w01 an upgrade from a foreign origin is refused', async (t, ringfence) => {
   const { host, port } = new URL(ringfence.origin);
   const foreign = ['https://evil.example', 'null', `http://${host}.evil.example`, `https://${host}`, `http://evil.example:${port}`, `http://${host}@evil.example`, `${ringfence.origin}/`, `http://localhost:${Number(port) + 1}`, ''];
   for (const origin of foreign) refusedWith(await connect(t, ringfence, { headers: { Origin: origin } }), 403);
@@ -85,7 +85,7 @@ attack('k13 a token of too low a level is refused before 101', async (t, ringfen
   refusedWith(await connect(t, ringfence, { headers: { Authorization: `Bearer ${agent}` } }), 101);
 });
 
-attack('w17 a token in the address does not open the socket as anybody', async (t, ringfence) => {
+attack('sec_w17 a token in the address does not open the socket as anybody', async (t, ringfence) => {
   const { token } = ringfence.account(1001);
   const { pathname } = new URL(ringfence.url);
   const phone = new RawPhone();
@@ -97,7 +97,7 @@ attack('w17 a token in the address does not open the socket as anybody', async (
   assert.notEqual(answer.status, 200);
 });
 
-attack('a01 a forged token on the first REGISTER is refused and binds nothing', async (t, ringfence) => {
+attack('sec_a01 a forged token on the first REGISTER is refused and binds nothing', async (t, ringfence) => {
   for (const [name, bad] of Object.entries(forgeries(ringfence.account(1001).token))) {
     const phone = await join(t, ringfence);
     const answer = await phone.register({ headers: { Authorization: `Bearer ${bad}` } }).catch((error) => ({ status: 0, error }));
@@ -118,7 +118,7 @@ attack('a socket that does not register within 5 s is closed', async (t, ringfen
   assert.ok(took > 3500 && took < 8000, `${took} ms`);
 });
 
-attack('a25 nothing but REGISTER is served before authentication', async (t, ringfence) => {
+attack('sec_a25 nothing but REGISTER is served before authentication', async (t, ringfence) => {
   const phone = await join(t, ringfence);
   for (const method of ['INVITE', 'MESSAGE', 'SUBSCRIBE', 'BYE', 'REFER', 'UPDATE', 'INFO']) {
     if (phone.socket.closed) break;
@@ -136,7 +136,7 @@ attack('s05 a socket is bound to its identity: another agent\'s name is refused 
   assert.ok(swapped.status === 0 || swapped.status >= 400, `${swapped.status}`);
 });
 
-attack('c06 the 200 to REGISTER has our contact with its expires parameter', async (t, ringfence) => {
+attack('interop_c06 the 200 to REGISTER has our contact with its expires parameter', async (t, ringfence) => {
   const phone = await join(t, ringfence);
   const { text } = await phone.register();
   const contact = /^Contact: *(.*)$/mi.exec(text)?.[1];
@@ -166,7 +166,7 @@ for (const [name, wreck, codes] of [
   });
 }
 
-attack('c46 a message in fragments, in a binary frame, and without Content-Length is understood', async (t, ringfence) => {
+attack('interop_c46 a message in fragments, in a binary frame, and without Content-Length is understood', async (t, ringfence) => {
   const phone = await join(t, ringfence);
   assert.equal((await phone.register()).status, 200);
   for (const send of [

@@ -144,7 +144,7 @@ test('agents of different codecs hear each other (transcoded)', async (t) => {
   }
 });
 
-test('c06 all phones of an agent ring, the first to answer wins, the others see "completed elsewhere"', async (t) => {
+test('interop_c06 all phones of an agent ring, the first to answer wins, the others see "completed elsewhere"', async (t) => {
   const ringfence = await server();
   const caller = await phone(t, 'jssip', ringfence, 1001, { tone: 500 });
   const desk = await phone(t, 'jssip', ringfence, 1002, { tone: 800 });

@@ -63,7 +63,7 @@ for (const library of libraries) {
   });
 
   for (const [way, codec, clock] of [['info', 'opus', 48000], ['rfc4733', 'opus', 48000], ['rfc4733', 'PCMU', 8000]]) {
-    test(`c35 ${library} with ${codec}: digits by ${way} reach the PBX, and the PBX's reach the browser`, async (t) => {
+    test(`interop_c35 ${library} with ${codec}: digits by ${way} reach the PBX, and the PBX's reach the browser`, async (t) => {
       const [ringfence, pbx] = [await trunkServer(), await sharedPbx()];
       const agent = await phone(t, library, ringfence, 1001, { codecs: [codec], events: true });
       const before = pbx.messages().length;
