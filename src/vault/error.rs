@@ -23,6 +23,12 @@ pub enum VaultError {
         /// What is wrong and what to do.
         what: &'static str,
     },
+    /// A new installation has no root key and may not make one there.
+    #[error("there is no root key: put 32 random bytes into {path}, mode 600, and keep a copy")]
+    NoKey {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// The data was sealed with another key.
     #[error(
         "{path} is root key {found}, but the data here was encrypted with root key {expected}; \
@@ -52,6 +58,22 @@ pub enum VaultError {
     Sealed {
         /// The root key in use.
         key_id: String,
+    },
+    /// A sealed value is from before a rotation that is over.
+    #[error("a sealed value is of the retired key {kek_id} (root key {key_id}): read it anew")]
+    Retired {
+        /// The root key in use.
+        key_id: String,
+        /// The number of the retired key.
+        kek_id: u32,
+    },
+    /// Nobody would find the value again at a rotation: a mistake of this program.
+    #[error("{table}.{column} is not a column for sealed values")]
+    UnknownColumn {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
     },
     /// The operating system gives no random bytes or the library failed.
     #[error("cryptography is not available")]

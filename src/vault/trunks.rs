@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use dashmap::DashMap;
+
 use super::envelope::Place;
 use super::{Vault, VaultError};
 use crate::base::{Clock, Secret};
 use crate::config::{CodecName, Trunk, TrunkMedia, TrunkUri};
-use crate::store::{Store, StoreError, TrunkId, TrunkRow, TrunkSource, TrunkState};
+use crate::store::{
+    Change, Store, StoreError, TrunkId, TrunkRow, TrunkSource, TrunkState, WorkspaceId,
+};
 
 /// The trunks of the store, whose passwords only this opens.
 #[derive(Clone)]
@@ -16,6 +20,8 @@ pub struct TrunkBook {
     store: Store,
     vault: Arc<Vault>,
     clock: Clock,
+    /// Passwords as last read, for rows that were read before a rotation; one for each trunk.
+    latest: Arc<DashMap<TrunkId, Vec<u8>>>,
 }
 
 /// A trunk to write down.
@@ -85,29 +91,55 @@ impl TrunkBook {
     /// The trunks of `store`, sealed by `vault`.
     #[must_use]
     pub fn new(store: Store, vault: Arc<Vault>, clock: Clock) -> Self {
-        Self { store, vault, clock }
+        Self { store, vault, clock, latest: Arc::default() }
     }
 
     /// Adds a trunk of its own (`ringfence trunk add`).
     ///
     /// # Errors
     /// The name is taken, or the database cannot be used.
-    pub async fn add(&self, new: &NewTrunk) -> Result<TrunkRow, TrunkBookError> {
-        match self.store.trunks().by_name(&new.name).await?.map(|trunk| trunk.source) {
+    pub async fn add(
+        &self,
+        workspace: WorkspaceId,
+        new: &NewTrunk,
+    ) -> Result<TrunkRow, TrunkBookError> {
+        let mut change = self.store.begin().await?;
+        let row = self.add_in(&mut change, workspace, new).await?;
+        change.commit().await?;
+        Ok(row)
+    }
+
+    /// Adds a trunk as part of `change`.
+    ///
+    /// # Errors
+    /// As [`TrunkBook::add`].
+    pub async fn add_in(
+        &self,
+        change: &mut Change,
+        workspace: WorkspaceId,
+        new: &NewTrunk,
+    ) -> Result<TrunkRow, TrunkBookError> {
+        match change.trunks().by_name(&new.name).await?.map(|trunk| trunk.source) {
             Some(TrunkSource::Config) => return Err(TrunkBookError::Configured(new.name.clone())),
             Some(TrunkSource::Store) => return Err(TrunkBookError::Exists(new.name.clone())),
             None => {}
         }
-        self.write(TrunkId::random(), new, TrunkSource::Store).await
+        self.write(change, workspace, TrunkId::random(), new, TrunkSource::Store).await
     }
 
     /// Makes the store's configured trunks those of the configuration: new ones are added,
-    /// changed ones follow, those no longer configured go. Trunks of the store's own stay.
+    /// changed ones follow, those no longer configured go. Trunks of the store's own stay. New
+    /// ones belong to `workspace`.
     ///
     /// # Errors
     /// A name is in both, or the database cannot be used.
-    pub async fn follow(&self, configured: &[Trunk]) -> Result<Vec<TrunkRow>, TrunkBookError> {
-        let known = self.store.trunks().list().await?;
+    pub async fn follow(
+        &self,
+        workspace: WorkspaceId,
+        configured: &[Trunk],
+    ) -> Result<Vec<TrunkRow>, TrunkBookError> {
+        let mut change = self.store.begin().await?;
+        let known = change.trunks().list().await?;
         let names: BTreeSet<&str> = configured.iter().map(|trunk| trunk.name.as_str()).collect();
         for trunk in &known {
             match trunk.source {
@@ -115,25 +147,36 @@ impl TrunkBook {
                     return Err(TrunkBookError::InBoth(trunk.name.clone()));
                 }
                 TrunkSource::Config if !names.contains(trunk.name.as_str()) => {
-                    self.store.trunks().remove(trunk.id).await?;
+                    change.trunks().remove(trunk.id).await?;
                 }
                 TrunkSource::Store | TrunkSource::Config => {}
             }
         }
         for trunk in configured {
-            let id = known.iter().find(|known| known.name == trunk.name).map(|known| known.id);
-            let id = id.unwrap_or_else(TrunkId::random);
-            self.write(id, &trunk.into(), TrunkSource::Config).await?;
+            let known = known.iter().find(|known| known.name == trunk.name);
+            let (id, workspace) = known
+                .map_or_else(|| (TrunkId::random(), workspace), |row| (row.id, row.workspace_id));
+            self.write(&mut change, workspace, id, &trunk.into(), TrunkSource::Config).await?;
         }
+        change.commit().await?;
         self.list().await
     }
 
-    /// All trunks, passwords sealed.
+    /// All trunks, passwords sealed. To be called after each pass of [`Vault::rekey`]: rows that
+    /// somebody holds from before open by what this reads.
     ///
     /// # Errors
     /// The database cannot be used.
     pub async fn list(&self) -> Result<Vec<TrunkRow>, TrunkBookError> {
-        Ok(self.store.trunks().list().await?)
+        let rows = self.store.trunks().list().await?;
+        self.latest.retain(|id, _| rows.iter().any(|row| row.id == *id));
+        for row in &rows {
+            match &row.password_sealed {
+                Some(sealed) => drop(self.latest.insert(row.id, sealed.clone())),
+                None => drop(self.latest.remove(&row.id)),
+            }
+        }
+        Ok(rows)
     }
 
     /// Opens a trunk's password for a use: `register`, `invite`, `test`. `None` when it has none.
@@ -145,8 +188,16 @@ impl TrunkBook {
         trunk: &TrunkRow,
         purpose: &'static str,
     ) -> Result<Option<Secret>, VaultError> {
-        let sealed = trunk.password_sealed.as_deref();
-        sealed.map(|sealed| self.vault.open_sealed(place(&trunk.id), sealed, purpose)).transpose()
+        let Some(sealed) = trunk.password_sealed.as_deref() else { return Ok(None) };
+        let place = place(&trunk.workspace_id, &trunk.id);
+        let opened = self.vault.open_sealed(place, sealed, purpose);
+        match (opened, self.latest.get(&trunk.id)) {
+            (Err(VaultError::Retired { .. }), Some(latest)) => {
+                self.vault.open_sealed(place, &latest, purpose)
+            }
+            (opened, _) => opened,
+        }
+        .map(Some)
     }
 
     /// Removes a trunk of the store's own by name; `false` when there is none.
@@ -154,11 +205,22 @@ impl TrunkBook {
     /// # Errors
     /// It is the configuration's, or the database cannot be used.
     pub async fn remove(&self, name: &str) -> Result<bool, TrunkBookError> {
-        match self.store.trunks().by_name(name).await? {
+        let mut change = self.store.begin().await?;
+        let is_removed = self.remove_in(&mut change, name).await?;
+        change.commit().await?;
+        Ok(is_removed)
+    }
+
+    /// Removes a trunk as part of `change`.
+    ///
+    /// # Errors
+    /// As [`TrunkBook::remove`].
+    pub async fn remove_in(&self, change: &mut Change, name: &str) -> Result<bool, TrunkBookError> {
+        match change.trunks().by_name(name).await? {
             Some(trunk) if trunk.source == TrunkSource::Config => {
                 Err(TrunkBookError::Configured(trunk.name))
             }
-            Some(trunk) => Ok(self.store.trunks().remove(trunk.id).await?),
+            Some(trunk) => Ok(change.trunks().remove(trunk.id).await?),
             None => Ok(false),
         }
     }
@@ -180,18 +242,22 @@ impl TrunkBook {
 
     async fn write(
         &self,
+        change: &mut Change,
+        workspace_id: WorkspaceId,
         id: TrunkId,
         new: &NewTrunk,
         source: TrunkSource,
     ) -> Result<TrunkRow, TrunkBookError> {
         let password = new.password.as_ref();
+        let place = place(&workspace_id, &id);
         let password_sealed =
-            password.map(|password| self.vault.seal(place(&id), password)).transpose()?;
+            password.map(|password| self.vault.seal(place, password)).transpose()?;
         let NewTrunk { name, uri, user, ca_pem, media, codecs, register, domain, .. } = new.clone();
         let now = self.clock.unix();
         let state = TrunkState { word: "unknown".into(), detail: String::new(), at: now };
         let row = TrunkRow {
             id,
+            workspace_id,
             name,
             source,
             uri,
@@ -204,13 +270,14 @@ impl TrunkBook {
             domain,
             state,
         };
-        self.store.trunks().put(&row, now).await?;
+        change.trunks().put(&row, now).await?;
         Ok(row)
     }
 }
 
-fn place(id: &TrunkId) -> Place<'_> {
-    Place { table: "trunks", column: "password_sealed", row: id.as_bytes() }
+fn place<'a>(workspace: &'a WorkspaceId, id: &'a TrunkId) -> Place<'a> {
+    let (table, column) = ("trunks", "password_sealed");
+    Place { workspace: Some(workspace.as_bytes()), table, column, row: id.as_bytes() }
 }
 
 #[cfg(test)]
@@ -221,11 +288,15 @@ mod tests {
 
     const CANARY: &str = "canary-6f1e-trunk-password";
 
-    async fn book(folder: &std::path::Path) -> TrunkBook {
+    async fn book(folder: &std::path::Path) -> (TrunkBook, WorkspaceId) {
         let store = Store::open(folder).await.unwrap();
         let clock = Clock::manual(UnixTime(1_000));
         let vault = Vault::open(folder, &store, clock.unix()).await.unwrap();
-        TrunkBook::new(store, Arc::new(vault), clock)
+        let workspace = match store.workspaces().insert("one", UnixTime(1)).await {
+            Ok(workspace) => workspace.id,
+            Err(_) => store.trunks().list().await.unwrap()[0].workspace_id,
+        };
+        (TrunkBook::new(store, Arc::new(vault), clock), workspace)
     }
 
     fn configured(uris: &[&str]) -> Vec<Trunk> {
@@ -239,12 +310,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a18_b16_a_store_scan_finds_no_trunk_password_and_a_restart_still_opens_it() {
+    async fn p04_a18_b14_b16_a_store_scan_finds_no_trunk_password_and_a_restart_still_opens_it() {
         let folder = tempfile::tempdir().unwrap();
         let uri = format!("sips:ringfence:{CANARY}@pbx.example.com");
         let trunks = configured(&[&uri]);
-        book(folder.path()).await.follow(&trunks).await.unwrap();
-        let book = book(folder.path()).await;
+        let (first, workspace) = book(folder.path()).await;
+        first.follow(workspace, &trunks).await.unwrap();
+        let (book, _) = book(folder.path()).await;
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
             let found = bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
@@ -258,10 +330,10 @@ mod tests {
     #[tokio::test]
     async fn p04_a_password_moved_to_another_row_does_not_open() {
         let folder = tempfile::tempdir().unwrap();
-        let book = book(folder.path()).await;
+        let (book, workspace) = book(folder.path()).await;
         let trunks = configured(&["sips:a:one@a.example", "sips:b:two@b.example"]);
         let [one, mut two] =
-            <[TrunkRow; 2]>::try_from(book.follow(&trunks).await.unwrap()).unwrap();
+            <[TrunkRow; 2]>::try_from(book.follow(workspace, &trunks).await.unwrap()).unwrap();
         two.password_sealed = one.password_sealed;
         let error = book.password(&two, "register").unwrap_err().to_string();
         assert!(error.contains(book.vault.key_id()), "{error}");
@@ -270,20 +342,20 @@ mod tests {
     #[tokio::test]
     async fn configured_trunks_follow_the_configuration_and_others_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let book = book(folder.path()).await;
+        let (book, workspace) = book(folder.path()).await;
         let [one, two] = ["sips:a:one@a.example", "sips:b:two@b.example"];
-        let first = book.follow(&configured(&[one, two])).await.unwrap();
+        let first = book.follow(workspace, &configured(&[one, two])).await.unwrap();
         let mut own = NewTrunk::from(&configured(&[one])[0]);
         own.name = "own".into();
-        book.add(&own).await.unwrap();
-        assert!(matches!(book.add(&own).await, Err(TrunkBookError::Exists(_))));
-        let second = book.follow(&configured(&[two])).await.unwrap();
+        book.add(workspace, &own).await.unwrap();
+        assert!(matches!(book.add(workspace, &own).await, Err(TrunkBookError::Exists(_))));
+        let second = book.follow(workspace, &configured(&[two])).await.unwrap();
         let names: Vec<_> = second.iter().map(|trunk| trunk.name.as_str()).collect();
         assert_eq!(names, ["own", "pbx"]);
         assert_eq!(second[1].id, first[0].id, "the same name keeps its identity");
         assert_eq!(second[1].uri.host, "b.example");
         own.name = "pbx".into();
-        assert!(book.add(&own).await.is_err());
+        assert!(book.add(workspace, &own).await.is_err());
         let refused = book.remove("pbx").await.unwrap_err().to_string();
         assert!(refused.contains("comes from the configuration"), "{refused}");
         assert!(book.remove("own").await.unwrap());
