@@ -23,7 +23,9 @@ pub mod vault;
 
 // Shells: they own sockets, tasks and threads.
 pub mod engine;
+pub mod mail;
 pub mod net;
+pub mod oidc;
 
 // Edges.
 pub mod cli;

@@ -13,9 +13,6 @@ use crate::base::Clock;
 use crate::config::Config;
 use crate::server::{Addresses, Server, StartError};
 
-/// How often sessions that ran out are ended and old notes forgotten.
-const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
-
 /// How development mode presents itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Presentation {
@@ -76,21 +73,10 @@ pub async fn serve(config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Runs the slow chores until a signal, then says goodbye on every call. A second signal ends the
+/// Waits for a signal, then says goodbye on every call. A second signal ends the
 /// process at once.
 async fn wait_and_stop(server: Server) {
-    let services = server.services().clone();
-    let chores = tokio::spawn(async move {
-        let mut clean_up = tokio::time::interval(CLEAN_UP_EVERY);
-        loop {
-            clean_up.tick().await;
-            if let Err(error) = services.access.clean_up().await {
-                tracing::error!(%error, "cannot end expired sessions");
-            }
-        }
-    });
     stop_signal().await;
-    chores.abort();
     tracing::info!("stopping: calls are hung up");
     tokio::select! {
         () = server.stop() => {}
@@ -152,9 +138,9 @@ impl Welcome {
         for agent in access.dev_agents().await? {
             let page = start_page(server, &origin, &agent)?;
             agents.push(Agent {
-                user: agent.user.name,
-                number: agent.user.number,
-                level: agent.user.level.get(),
+                user: agent.member.user.name,
+                number: agent.member.membership.number,
+                level: agent.member.membership.level.get(),
                 token: agent.token.expose().to_owned(),
                 page,
             });
@@ -220,7 +206,7 @@ fn pbx_words(config: &Config) -> String {
 }
 
 fn start_page(server: &Server, origin: &str, agent: &DevAgent) -> Result<String, RunError> {
-    let key = server.services().access.start_links().make(agent.user.id);
+    let key = server.services().access.start_links().make(agent.member.user.id);
     let key = key.map_err(|error| RunError::Present(error.to_string()))?;
     // Behind `#`, so that the key reaches no server, proxy or log.
     Ok(format!("{origin}/start#k={}", key.expose()))

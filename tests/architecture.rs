@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order of `src/lib.rs`: each may use itself and those before it.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 19] = [
     "base",
     "config",
     "telemetry",
@@ -18,6 +18,8 @@ const LAYERS: [&str; 17] = [
     "vault",
     "access",
     "net",
+    "mail",
+    "oidc",
     "engine",
     "http",
     "cli",

@@ -26,6 +26,8 @@ pub enum Cause {
     NotAcceptable,
     /// The caller may not place this call (401, 403, 407).
     Forbidden,
+    /// The caller may not call from the number it asked for, or has none to call from (403).
+    ForbiddenNumber,
     /// The link to the PBX is down.
     TrunkDown,
     /// The PBX is there and cannot take the call (502, 503, 504).
@@ -55,7 +57,7 @@ impl Cause {
             Self::Declined => 603,
             Self::NotFound => 404,
             Self::NotAcceptable => 488,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::ForbiddenNumber => 403,
             Self::TrunkDown | Self::Congestion | Self::Overloaded | Self::Stopping => 503,
             Self::MediaTimeout | Self::SignalingLost | Self::MediaFailed | Self::Failed => 500,
         }
@@ -75,6 +77,7 @@ impl Cause {
             Self::Unavailable => "No phone connected at this number",
             Self::NotAcceptable => "No common audio format",
             Self::Forbidden => "Not allowed to call this number",
+            Self::ForbiddenNumber => "You may not call from this number",
             Self::TrunkDown => "The PBX cannot be reached",
             Self::Congestion => "The PBX has no free line",
             Self::MediaFailed => "Secure audio could not be set up",
@@ -94,7 +97,7 @@ impl Cause {
             Self::AnsweredElsewhere => 26,
             Self::Busy => 17,
             Self::NoAnswer => 19,
-            Self::Declined | Self::Forbidden => 21,
+            Self::Declined | Self::Forbidden | Self::ForbiddenNumber => 21,
             Self::NotFound => 1,
             Self::Unavailable => 20,
             Self::NotAcceptable => 88,
@@ -135,6 +138,7 @@ impl Cause {
             Self::Unavailable => "unavailable",
             Self::NotAcceptable => "not_acceptable",
             Self::Forbidden => "forbidden",
+            Self::ForbiddenNumber => "forbidden_number",
             Self::TrunkDown => "trunk_down",
             Self::Congestion => "congestion",
             Self::MediaFailed => "media_failed",

@@ -8,10 +8,11 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::Engine;
+use super::call_record::CallRecord;
 use super::leg::{Leg, MediaEvents, MediaPath, Side};
 use super::link::{CallDoor, CallInput, LinkMessage, deliver};
 use super::routing::{BuiltIn, Caller, Route};
-use crate::base::{CallId, Cause, LegId, MediaId, limit};
+use crate::base::{CallId, Cause, LegId, MediaId, UnixTime, limit};
 use crate::call::{Input, Machine, Output, Plan};
 use crate::media::command::{Command as MediaCommand, Event as MediaEvent, Failure, Prompt};
 use crate::sip::user_agent::{Command, Event};
@@ -31,6 +32,7 @@ pub struct CallTask {
     built_in: Option<BuiltIn>,
     started: Instant,
     answered: Option<Instant>,
+    record: Option<CallRecord>,
 }
 
 impl CallTask {
@@ -50,6 +52,7 @@ impl CallTask {
             built_in: None,
             started: now,
             answered: None,
+            record: None,
             engine,
         };
         tokio::spawn(Box::pin(async move {
@@ -84,6 +87,7 @@ impl CallTask {
     /// Sets the caller's leg up, finds the route, and begins to ring.
     async fn place(&mut self, caller: Caller) {
         let route = self.engine.route(&caller).await;
+        self.record = Some(CallRecord::begin(&caller, &route, self.engine.clock().unix()));
         tracing::info!(call.id = %self.id, from = caller.kind(), route = route.kind(), "call placed");
         let path = MediaPath {
             worker: self.engine.workers().pick(),
@@ -98,7 +102,7 @@ impl CallTask {
                     Plan::BuiltIn
                 }
                 Route::Phones(phones) => Plan::Dial(self.dial_phones(&caller, &phones)),
-                Route::Trunk(trunk) => self.dial_trunk(&caller, &trunk),
+                Route::Trunk(route) => self.dial_trunk(&caller, &route),
                 Route::Refuse(cause) => Plan::Refuse(cause),
             },
         };
@@ -218,6 +222,12 @@ impl CallTask {
             }
             MediaEvent::Failed(failure) => {
                 tracing::warn!(call.id = %self.id, leg = %leg, ?failure, "audio failed");
+                if failure == Failure::FingerprintMismatch
+                    && let Some(record) = &self.record
+                {
+                    let now = self.engine.clock().unix();
+                    self.engine.record(record.fingerprint_mismatch(self.id, now));
+                }
                 let cause = match failure {
                     Failure::Full => Cause::Overloaded,
                     Failure::ConsentExpired => Cause::MediaTimeout,
@@ -349,6 +359,11 @@ impl CallTask {
             call.id = %self.id, cause = cause.as_str(), answered, talked_ms, total_ms, "call ended"
         );
         self.engine.metrics().call_ended(cause, answered);
+        if let Some(record) = self.record.take() {
+            let ended_at = self.engine.clock().unix();
+            let before = |at: Instant| UnixTime(ended_at.0.saturating_sub((now - at).as_secs()));
+            self.engine.record(record.end(self.answered.map(before), ended_at, cause));
+        }
     }
 }
 

@@ -4,8 +4,7 @@ use super::call_task::CallTask;
 use super::directory::PhoneEntry;
 use super::leg::{BrowserLeg, Leg, MediaPath, Side, TrunkLeg};
 use super::link::{LinkMessage, deliver};
-use super::routing::{Caller, CallerSide};
-use super::trunks::TrunkEntry;
+use super::routing::{Caller, CallerSide, TrunkRoute};
 use crate::base::{Cause, LegId, MediaId};
 use crate::call::Plan;
 use crate::sdp::{Refusal, offerable};
@@ -66,7 +65,7 @@ impl CallTask {
         let invite = OutgoingInvite {
             leg: LegId::next(),
             request_uri: phone.contact.clone(),
-            to: NameAddr::new(Uri::sip(Some(&phone.number), host.clone())),
+            to: NameAddr::new(Uri::sip(Some(&phone.line.number), host.clone())),
             from: caller.identity(host),
             headers: onward(caller),
             sdp,
@@ -75,7 +74,8 @@ impl CallTask {
     }
 
     /// Places the call at a PBX.
-    pub(super) fn dial_trunk(&mut self, caller: &Caller, trunk: &TrunkEntry) -> Plan {
+    pub(super) fn dial_trunk(&mut self, caller: &Caller, route: &TrunkRoute) -> Plan {
+        let TrunkRoute { trunk, calling } = route;
         let Some(path) = self.sibling_path() else { return Plan::Refuse(Cause::Failed) };
         let offered = self.caller_leg().map(Leg::offered).unwrap_or_default();
         let codecs = offerable(offered, &trunk.profile.codecs);
@@ -84,6 +84,9 @@ impl CallTask {
         };
         let target = trunk.number_uri(&caller.invite.number);
         let mut from = caller.identity(&trunk.domain);
+        if let Some(calling) = calling {
+            from.uri.user = Some(calling.number.clone());
+        }
         let mut headers = onward(caller);
         // PBXs and carriers tell whose call it is by the user of From; who calls is asserted
         // beside it (RFC 3325).

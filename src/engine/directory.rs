@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 
 use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage, deliver};
-use crate::access::{SessionId, UserId};
+use crate::access::{SessionId, UserId, WorkspaceId};
 use crate::base::{CallId, Cause, limit};
 use crate::sip::uri::Uri;
 
@@ -17,13 +17,30 @@ use crate::sip::uri::Uri;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PhoneId(pub u64);
 
+/// What a phone rings for: a number of a workspace. The same number of another one is another line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Line {
+    /// Whose number it is.
+    pub workspace_id: WorkspaceId,
+    /// The number.
+    pub number: String,
+}
+
+impl Line {
+    /// The line of a number.
+    #[must_use]
+    pub fn new(workspace_id: WorkspaceId, number: &str) -> Self {
+        Self { workspace_id, number: number.to_owned() }
+    }
+}
+
 /// A registered phone.
 #[derive(Clone, Debug)]
 pub struct PhoneEntry {
     /// Names it.
     pub id: PhoneId,
-    /// The number it rings for.
-    pub number: String,
+    /// What it rings for.
+    pub line: Line,
     /// Whose it is.
     pub user_id: UserId,
     /// When it took its present socket.
@@ -39,7 +56,7 @@ pub struct PhoneEntry {
 /// The directory.
 #[derive(Debug, Default)]
 pub struct Directory {
-    phones: DashMap<String, Vec<PhoneEntry>>,
+    phones: DashMap<Line, Vec<PhoneEntry>>,
     sockets: DashMap<SessionId, Vec<(PhoneId, LinkDoor)>>,
     calls: DashMap<CallId, CallDoor>,
     accepted: DashMap<u64, LinkDoor>,
@@ -62,10 +79,10 @@ impl Drop for ListedCall {
 const RETURN_AFTER: Duration = Duration::from_secs(3);
 
 impl Directory {
-    /// The phones that ring for `number`.
+    /// The phones that ring for `line`.
     #[must_use]
-    pub fn phones(&self, number: &str) -> Vec<PhoneEntry> {
-        self.phones.get(number).map(|found| found.clone()).unwrap_or_default()
+    pub fn phones(&self, line: &Line) -> Vec<PhoneEntry> {
+        self.phones.get(line).map(|found| found.clone()).unwrap_or_default()
     }
 
     /// Enters or refreshes a phone; beyond [`limit::PHONES_PER_AGENT_MAX`] the oldest is dropped
@@ -73,7 +90,7 @@ impl Directory {
     pub fn register(&self, entry: PhoneEntry) {
         let mut dropped = None;
         {
-            let mut phones = self.phones.entry(entry.number.clone()).or_default();
+            let mut phones = self.phones.entry(entry.line.clone()).or_default();
             match phones.iter_mut().find(|known| known.id == entry.id) {
                 Some(known) => *known = entry,
                 None => {
@@ -91,12 +108,12 @@ impl Directory {
         }
     }
 
-    /// Removes a phone from `number`.
-    pub fn unregister(&self, number: &str, id: PhoneId) {
-        if let Some(mut phones) = self.phones.get_mut(number) {
+    /// Removes a phone from `line`.
+    pub fn unregister(&self, line: &Line, id: PhoneId) {
+        if let Some(mut phones) = self.phones.get_mut(line) {
             phones.retain(|known| known.id != id);
         }
-        self.phones.remove_if(number, |_, phones| phones.is_empty());
+        self.phones.remove_if(line, |_, phones| phones.is_empty());
     }
 
     /// The phone that `entry` was before it reconnected: the same person's, with the same
@@ -104,7 +121,7 @@ impl Directory {
     /// (a duplicated tab), and the two must not take each other's sockets in turns.
     #[must_use]
     pub fn former_self(&self, entry: &PhoneEntry) -> Option<PhoneEntry> {
-        let phones = self.phones.get(&entry.number)?;
+        let phones = self.phones.get(&entry.line)?;
         let same = |known: &&PhoneEntry| {
             known.id != entry.id
                 && known.user_id == entry.user_id
@@ -148,11 +165,11 @@ impl Directory {
         self.sockets.iter().map(|entry| *entry.key()).collect()
     }
 
-    /// Closes every socket of a session with 4401.
+    /// Tells every socket of a session that it ended.
     pub fn revoke(&self, session: SessionId) {
         let Some((_, sockets)) = self.sockets.remove(&session) else { return };
         for (_, door) in sockets {
-            deliver(&door, LinkMessage::Close { code: 4401, reason: "session ended" });
+            deliver(&door, LinkMessage::Revoked);
         }
     }
 

@@ -7,7 +7,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::time::interval;
 
+use super::call_record::Record;
 use super::{Engine, LinkState};
+use crate::access::audit::AuditError;
 use crate::store::TrunkId;
 
 /// How often gauges are refreshed.
@@ -15,14 +17,19 @@ const GAUGES_EVERY: Duration = Duration::from_secs(5);
 
 /// How often endings of sessions that another process noted are read, so that `ringfence user` and
 /// other nodes end them here too.
-const ENDINGS_EVERY: Duration = Duration::from_secs(2);
+const ENDINGS_EVERY: Duration = Duration::from_millis(500);
 
 /// The engine's slow work.
 pub struct Housekeeping;
 
 impl Housekeeping {
     /// Starts it. Runs as long as the process.
-    pub fn spawn(engine: Arc<Engine>, mut states: mpsc::Receiver<(TrunkId, LinkState)>) {
+    pub fn spawn(
+        engine: Arc<Engine>,
+        mut states: mpsc::Receiver<(TrunkId, LinkState)>,
+        records: mpsc::Receiver<Record>,
+    ) {
+        Self::keep_records(engine.clone(), records);
         Self::close_ended_sessions(engine.clone());
         tokio::spawn(async move {
             let mut gauges = interval(GAUGES_EVERY);
@@ -31,8 +38,8 @@ impl Housekeeping {
                 tokio::select! {
                     Some((trunk, state)) = states.recv() => note(&engine, trunk, &state).await,
                     _ = endings.tick() => {
-                        if let Err(error) = engine.parts.access.follow_endings().await {
-                            tracing::error!(%error, "cannot read the endings of sessions");
+                        if let Err(error) = engine.parts.access.follow().await {
+                            tracing::error!(%error, "cannot follow what other processes changed");
                         }
                     }
                     _ = gauges.tick() => {
@@ -43,6 +50,18 @@ impl Housekeeping {
                         engine.metrics.present(calls, phones, sockets);
                         engine.metrics.media(engine.workers().handles());
                     }
+                }
+            }
+        });
+    }
+
+    /// Writes down what calls leave behind, in a task of its own.
+    fn keep_records(engine: Arc<Engine>, mut records: mpsc::Receiver<Record>) {
+        tokio::spawn(async move {
+            while let Some(record) = records.recv().await {
+                if let Err(error) = keep(&engine, record).await {
+                    tracing::error!(%error, "a call could not be recorded");
+                    engine.metrics.call_not_recorded();
                 }
             }
         });
@@ -62,6 +81,18 @@ impl Housekeeping {
             }
         });
     }
+}
+
+async fn keep(engine: &Engine, record: Record) -> Result<(), AuditError> {
+    match record {
+        Record::Call(call) => engine.parts.store.calls().insert(&call).await?,
+        Record::Audit(entry) => {
+            let mut change = engine.parts.store.begin().await?;
+            engine.parts.access.audit().record(&mut change, *entry).await?;
+            change.commit().await?;
+        }
+    }
+    Ok(())
 }
 
 async fn note(engine: &Engine, trunk: TrunkId, state: &LinkState) {

@@ -41,6 +41,11 @@ impl EngineMetrics {
         counter!(metric::CALLS, "outcome" => outcome).increment(1);
     }
 
+    /// The record of a call was lost.
+    pub fn call_not_recorded(&self) {
+        counter!(metric::CALL_RECORDS_LOST).increment(1);
+    }
+
     /// A caller was answered this long after it called.
     pub fn call_answered(&self, after: Duration) {
         histogram!(metric::CALL_SETUP).record(after);

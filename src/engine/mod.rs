@@ -4,6 +4,7 @@
 //! A phone's socket, a PBX's link and a call are each one task with one bounded queue; a media
 //! worker is one thread. The engine itself only holds what all of them share.
 
+mod call_record;
 mod call_task;
 mod dial;
 mod directory;
@@ -36,7 +37,7 @@ pub use trunk_listener::listen as listen_for_trunks;
 pub use trunk_test::{TrunkReport, test_trunk};
 pub use trunks::{LinkState, TrunkEntry, Trunks};
 
-use crate::access::Access;
+use crate::access::{Access, Principal, WorkspaceId};
 use crate::base::{Cause, Clock, limit};
 use crate::config::{self, Config};
 use crate::media::format::Codec;
@@ -44,7 +45,8 @@ use crate::sdp::trunk::TrunkMedia;
 use crate::sip::uri::Host;
 use crate::store::{Store, TrunkId, TrunkRow};
 use crate::vault::{TrunkBook, Vault};
-use directory::Directory;
+use call_record::Record;
+use directory::{Directory, Line};
 use door::{PhoneDoor, PhoneInfo, PhoneSocket};
 use link::{LinkMessage, deliver};
 use media_thread::MediaWorkers;
@@ -87,6 +89,7 @@ pub struct Engine {
     calls: Arc<Semaphore>,
     phones: Arc<Semaphore>,
     link_states: mpsc::Sender<(TrunkId, LinkState)>,
+    records: mpsc::Sender<Record>,
 }
 
 /// The right to run one more call; given back when dropped.
@@ -107,6 +110,7 @@ impl Engine {
     ) -> Result<(Arc<Self>, Vec<tokio::task::JoinHandle<()>>), crate::net::tls::TlsError> {
         let limits = parts.config.limits;
         let (link_states, states_inbox) = mpsc::channel(limit::LINK_QUEUE_MAX);
+        let (records, records_inbox) = mpsc::channel(limit::CALL_RECORDS_MAX);
         let engine = Arc::new(Self {
             directory: Arc::default(),
             registrar: Registrar::new(parts.access.clone()),
@@ -115,6 +119,7 @@ impl Engine {
             calls: Arc::new(Semaphore::new(limits.calls.min(limit::CALLS_MAX))),
             phones: Arc::new(Semaphore::new(limits.phones)),
             link_states,
+            records,
             parts,
         });
         let mut entries = Vec::new();
@@ -125,7 +130,7 @@ impl Engine {
             mailboxes.push(mailbox);
         }
         let _ = engine.trunks.set(Trunks::new(entries.clone()));
-        Housekeeping::spawn(engine.clone(), states_inbox);
+        Housekeeping::spawn(engine.clone(), states_inbox, records_inbox);
         let mut tasks = Vec::new();
         for ((row, entry), mailbox) in engine.trunk_rows().iter().zip(entries).zip(mailboxes) {
             let task = trunk_link::TrunkLink::spawn(engine.clone(), row.clone(), entry, mailbox)?;
@@ -186,7 +191,17 @@ impl Engine {
         self.parts.access.revocations().is_ended(session)
     }
 
-    /// Closes every socket of a session with 4401.
+    /// What a principal may do now: less than when it connected, if its rights were cut.
+    fn rights_now(&self, principal: &Principal) -> Principal {
+        self.parts.access.rights_now(principal)
+    }
+
+    /// Whether the calls of an ended session go on to their end.
+    fn finishes_calls(&self, workspace: WorkspaceId) -> bool {
+        self.parts.access.settings().of(workspace).session_finishes_calls()
+    }
+
+    /// Tells every socket of a session that it ended.
     pub fn revoke(&self, session: crate::access::SessionId) {
         self.directory.revoke(session);
     }
@@ -229,14 +244,27 @@ impl Engine {
         &self.parts.trunk_rows
     }
 
+    /// How busy the server is, in thousandths of the calls and phones it may have.
+    #[must_use]
+    pub fn load_per_mille(&self) -> u16 {
+        let limits = self.parts.config.limits;
+        let share = |free: usize, most: usize| {
+            let used = most.saturating_sub(free).saturating_mul(1_000);
+            u16::try_from(used / most.max(1)).unwrap_or(1_000)
+        };
+        let calls = share(self.calls.available_permits(), limits.calls.min(limit::CALLS_MAX));
+        calls.max(share(self.phones.available_permits(), limits.phones))
+    }
+
     /// Room for one more call, or none.
     fn call_room(&self) -> Option<CallRoom> {
         self.calls.clone().try_acquire_owned().ok().map(CallRoom)
     }
 
     /// Whether an agent has this number, connected or not.
-    async fn agent_exists(&self, number: &str) -> bool {
-        match self.parts.store.users().by_number(number).await {
+    async fn agent_exists(&self, line: &Line) -> bool {
+        let found = self.parts.store.memberships().by_number(line.workspace_id, &line.number).await;
+        match found {
             Ok(found) => found.is_some(),
             Err(error) => {
                 tracing::error!(%error, "cannot look up a number");
@@ -255,6 +283,7 @@ impl Engine {
 fn trunk_entry(row: &TrunkRow, door: link::LinkDoor) -> TrunkEntry {
     let domain = row.domain.as_deref().unwrap_or(&row.uri.host);
     TrunkEntry {
+        workspace_id: row.workspace_id,
         name: row.name.as_str().into(),
         domain: host_of(domain),
         port: row.domain.is_none().then_some(row.uri.port),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::access::policy::{self, Action};
+use super::directory::Line;
+use crate::access::policy::Message;
 use crate::access::{Access, Principal};
 use crate::base::limit;
 use crate::sip::user_agent::{RegisterAnswer, RegisterReceived};
@@ -25,8 +26,8 @@ pub struct Outcome {
 /// A granted registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The number.
-    pub number: String,
+    /// What it rings for.
+    pub line: Line,
     /// For how long; 0 removes it.
     pub expires_s: u32,
 }
@@ -65,7 +66,7 @@ fn decide_for(
     principal: &Principal,
     request: &RegisterReceived,
 ) -> (Option<Grant>, RegisterAnswer) {
-    if !policy::allows(principal.level, Action::UsePhone) {
+    if !Message::Register.permission().is_none_or(|permission| principal.may(permission)) {
         let reason = "this user may not have a phone".to_owned();
         return (None, RegisterAnswer::Forbidden { reason });
     }
@@ -79,7 +80,7 @@ fn decide_for(
         return (None, RegisterAnswer::TooBrief { min_expires_s });
     }
     let expires_s = asked.min(limit::REGISTER_EXPIRES_S);
-    let grant = Grant { number: principal.number.to_string(), expires_s };
+    let grant = Grant { line: Line::new(principal.workspace_id, &principal.number), expires_s };
     (Some(grant), RegisterAnswer::Granted { expires_s })
 }
 

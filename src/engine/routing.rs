@@ -1,11 +1,11 @@
 //! Where a number leads: a built-in, an agent's phones, or the PBX.
 
 use super::Engine;
-use super::directory::{PhoneEntry, PhoneId};
+use super::directory::{Line, PhoneEntry, PhoneId};
 use super::leg::TrunkProfile;
 use super::link::LinkDoor;
 use super::trunks::TrunkEntry;
-use crate::access::Principal;
+use crate::access::{AssignedNumber, CallingNumber, NumberError, Principal, WorkspaceId};
 use crate::base::Cause;
 use crate::sip::uri::{Host, NameAddr, Uri};
 use crate::sip::user_agent::IncomingInvite;
@@ -34,6 +34,8 @@ pub enum CallerSide {
     },
     /// A PBX.
     Trunk {
+        /// Whose PBX it is.
+        workspace_id: WorkspaceId,
         /// Its media rules.
         profile: TrunkProfile,
     },
@@ -80,6 +82,14 @@ pub enum BuiltIn {
     ReadBack,
 }
 
+/// A PBX, and the number the call is shown to come from.
+pub struct TrunkRoute {
+    /// The PBX.
+    pub trunk: TrunkEntry,
+    /// One of the agent's assigned numbers; `None` shows the agent's own.
+    pub calling: Option<AssignedNumber>,
+}
+
 /// Where a call goes.
 pub enum Route {
     /// The server answers.
@@ -87,7 +97,7 @@ pub enum Route {
     /// These phones ring.
     Phones(Vec<PhoneEntry>),
     /// This PBX is dialled.
-    Trunk(Box<TrunkEntry>),
+    Trunk(Box<TrunkRoute>),
     /// Nowhere.
     Refuse(Cause),
 }
@@ -114,17 +124,43 @@ impl Engine {
         }
         match &caller.side {
             CallerSide::Phone { principal, phone } => {
+                let asked = caller.invite.from.uri.user.as_deref();
+                let asked = asked.filter(|asked| **asked != *principal.number);
                 if let Some(route) = self.built_in_route(number, principal, *phone) {
                     return route;
                 }
-                match self.agent_route(number, Some(*phone)).await {
+                let line = Line::new(principal.workspace_id, number);
+                match self.agent_route(&line, Some(*phone)).await {
                     Some(route) => route,
-                    None => self.trunk_route(),
+                    None => self.trunk_route(principal, asked).await,
                 }
             }
-            CallerSide::Trunk { .. } => {
-                self.agent_route(number, None).await.unwrap_or(Route::Refuse(Cause::NotFound))
+            CallerSide::Trunk { workspace_id, .. } => {
+                let line = Line::new(*workspace_id, number);
+                self.agent_route(&line, None).await.unwrap_or(Route::Refuse(Cause::NotFound))
             }
+        }
+    }
+
+    /// Where a number dialled in a workspace would lead, without a call: a word and a sentence.
+    pub async fn lead(&self, workspace: WorkspaceId, number: &str) -> (&'static str, String) {
+        if !is_dialable(number) {
+            let words = "a number is digits, letters and * # + - . _".to_owned();
+            return ("refused", words);
+        }
+        let mut built_in = self.config().numbers.list().into_iter();
+        if let Some(found) = built_in.find(|found| found.number == number) {
+            return ("built_in", found.words.to_owned());
+        }
+        let line = Line::new(workspace, number);
+        let phones = self.directory().phones(&line).len();
+        if phones > 0 || self.agent_exists(&line).await {
+            return ("agent", format!("an agent, with {phones} phones connected"));
+        }
+        match self.trunks().for_outgoing_call(workspace) {
+            None => ("refused", "no agent has it, and there is no PBX".to_owned()),
+            Some(trunk) if trunk.is_up() => ("trunk", format!("the PBX {}", trunk.name)),
+            Some(trunk) => ("refused", format!("the PBX {} cannot be reached now", trunk.name)),
         }
     }
 
@@ -137,7 +173,8 @@ impl Engine {
         } else if number == numbers.read_back {
             Some(Route::BuiltIn(BuiltIn::ReadBack))
         } else if number == numbers.other_phone {
-            let mut phones = self.directory().phones(&principal.number);
+            let mut phones =
+                self.directory().phones(&Line::new(principal.workspace_id, &principal.number));
             phones.retain(|other| other.id != phone);
             Some(ring(phones))
         } else {
@@ -147,20 +184,36 @@ impl Engine {
 
     /// The phones of the agent with this number, but not the one that calls; `None` when no agent
     /// has it.
-    async fn agent_route(&self, number: &str, calling: Option<PhoneId>) -> Option<Route> {
-        let mut phones = self.directory().phones(number);
+    async fn agent_route(&self, line: &Line, calling: Option<PhoneId>) -> Option<Route> {
+        let mut phones = self.directory().phones(line);
         phones.retain(|phone| Some(phone.id) != calling);
-        if phones.is_empty() && !self.agent_exists(number).await {
+        if phones.is_empty() && !self.agent_exists(line).await {
             return None;
         }
         Some(ring(phones))
     }
 
-    fn trunk_route(&self) -> Route {
-        match self.trunks().for_outgoing_call() {
-            None => Route::Refuse(Cause::NotFound),
-            Some(trunk) if trunk.is_up() => Route::Trunk(Box::new(trunk)),
-            Some(_) => Route::Refuse(Cause::TrunkDown),
+    /// The PBX of the agent's workspace, when they may call from the number they `asked` for in
+    /// From, or from one that is theirs (A13, A16).
+    async fn trunk_route(&self, principal: &Principal, asked: Option<&str>) -> Route {
+        let Some(trunk) = self.trunks().for_outgoing_call(principal.workspace_id) else {
+            return Route::Refuse(Cause::NotFound);
+        };
+        let numbers = self.parts.access.organisation().numbers();
+        let calling = numbers.calling_number(principal.workspace_id, principal.user_id, asked);
+        let calling = match calling.await {
+            Ok(CallingNumber::Assigned(number)) => Some(number),
+            Ok(CallingNumber::Extension) => None,
+            Err(NumberError::Store(error)) => {
+                tracing::error!(%error, "cannot look up an agent's numbers");
+                return Route::Refuse(Cause::Failed);
+            }
+            Err(_) => return Route::Refuse(Cause::ForbiddenNumber),
+        };
+        if trunk.is_up() {
+            Route::Trunk(Box::new(TrunkRoute { trunk, calling }))
+        } else {
+            Route::Refuse(Cause::TrunkDown)
         }
     }
 }

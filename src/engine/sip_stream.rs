@@ -17,6 +17,8 @@ use super::leg::TrunkProfile;
 use super::leg_calls::{Forwarded, LegCalls};
 use super::link::{CallInput, LinkDoor, LinkMessage, deliver};
 use super::routing::{Caller, CallerSide};
+use super::trunks::TrunkEntry;
+use crate::access::WorkspaceId;
 use crate::base::{Cause, LegId, limit};
 use crate::sip::framing::{Frame, StreamFramer};
 use crate::sip::message::Message;
@@ -31,6 +33,7 @@ pub struct SipStream {
     engine: Arc<Engine>,
     /// The PBX's name.
     pub name: Arc<str>,
+    workspace_id: WorkspaceId,
     profile: TrunkProfile,
     door: LinkDoor,
     /// The user agent.
@@ -59,19 +62,19 @@ pub enum StreamEnd {
 }
 
 impl SipStream {
-    /// The state of a link named `name`.
+    /// The state of a connection to a PBX.
     #[must_use]
     pub fn new(
         engine: Arc<Engine>,
-        name: Arc<str>,
-        profile: TrunkProfile,
+        trunk: &TrunkEntry,
         door: LinkDoor,
         user_agent: UserAgent,
     ) -> Self {
         Self {
             engine,
-            name,
-            profile,
+            name: trunk.name.clone(),
+            workspace_id: trunk.workspace_id,
+            profile: trunk.profile.clone(),
             door,
             user_agent,
             calls: LegCalls::default(),
@@ -208,7 +211,8 @@ impl SipStream {
             self.hang_up(leg, Cause::Overloaded);
             return;
         };
-        let side = CallerSide::Trunk { profile: self.profile.clone() };
+        let side =
+            CallerSide::Trunk { workspace_id: self.workspace_id, profile: self.profile.clone() };
         let caller = Caller { side, door: self.door.clone(), invite };
         self.has_had_calls = true;
         let call = CallTask::spawn(self.engine.clone(), caller, room);
@@ -234,7 +238,7 @@ impl SipStream {
                 self.user_agent.handle_command(now, command);
             }
             // A PBX link is closed by its loop and never handed over.
-            LinkMessage::Close { .. } | LinkMessage::Attach(_) => {}
+            LinkMessage::Close { .. } | LinkMessage::Revoked | LinkMessage::Attach(_) => {}
         }
     }
 

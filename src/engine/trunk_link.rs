@@ -148,13 +148,7 @@ impl TrunkLink {
 
     fn new_stream(&self, local: std::net::SocketAddr) -> Result<SipStream, String> {
         let user_agent = self.engine.trunk_user_agent(&self.row, local)?;
-        Ok(SipStream::new(
-            self.engine.clone(),
-            self.entry.name.clone(),
-            self.entry.profile.clone(),
-            self.entry.door.clone(),
-            user_agent,
-        ))
+        Ok(SipStream::new(self.engine.clone(), &self.entry, self.entry.door.clone(), user_agent))
     }
 
     /// One connection's life: register or ping, then whatever comes.

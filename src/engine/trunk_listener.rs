@@ -78,7 +78,7 @@ async fn serve(
     };
     tracing::info!(%peer, trunk = &*trunk.name, is_proven, "PBX connected");
     let listed = Listed::new(&engine, door.clone());
-    let mut stream = SipStream::new(engine, trunk.name, trunk.profile, door, user_agent);
+    let mut stream = SipStream::new(engine, &trunk, door, user_agent);
     let mut framer = StreamFramer::new();
     let opened = stream.now();
     let mut deadline = (!is_proven).then(|| opened + limit::UNPROVEN_LINK_MAX);

@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::leg::TrunkProfile;
 use super::link::LinkDoor;
+use crate::access::WorkspaceId;
 use crate::sip::uri::{Host, Uri};
 
 /// How a link to a PBX stands.
@@ -53,6 +54,8 @@ impl LinkState {
 /// One PBX.
 #[derive(Clone, Debug)]
 pub struct TrunkEntry {
+    /// Whose it is: who may call over it, and whose people its calls ring.
+    pub workspace_id: WorkspaceId,
     /// Its name in the configuration.
     pub name: Arc<str>,
     /// The domain of From, To and Request-URI.
@@ -100,11 +103,12 @@ impl Trunks {
         Self { entries }
     }
 
-    /// The first PBX that is up, or else the first.
+    /// A workspace's first PBX that is up, or else its first.
     #[must_use]
-    pub fn for_outgoing_call(&self) -> Option<TrunkEntry> {
-        let up = self.entries.iter().find(|trunk| trunk.is_up());
-        up.or_else(|| self.entries.first()).cloned()
+    pub fn for_outgoing_call(&self, workspace: WorkspaceId) -> Option<TrunkEntry> {
+        let mut theirs = self.entries.iter().filter(|trunk| trunk.workspace_id == workspace);
+        let first = theirs.clone().next();
+        theirs.find(|trunk| trunk.is_up()).or(first).cloned()
     }
 
     /// All of them.

@@ -20,6 +20,8 @@ pub const REGISTRATIONS: &str = "ringfence_registrations";
 pub const CALLS_ACTIVE: &str = "ringfence_calls_active";
 /// Calls ended, by `direction` and `outcome`.
 pub const CALLS: &str = "ringfence_calls_total";
+/// Records of ended calls that could not be written down.
+pub const CALL_RECORDS_LOST: &str = "ringfence_call_records_lost_total";
 /// INVITE to answer, seconds.
 pub const CALL_SETUP: &str = "ringfence_call_setup_seconds";
 /// SIP messages that could not be parsed, by `side`.

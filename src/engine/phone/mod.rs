@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 use self::socket::{close, close_code};
 use super::Engine;
-use super::directory::PhoneId;
+use super::directory::{Line, PhoneId};
 use super::door::{PhoneInfo, PhoneSocket};
 use super::leg_calls::LegCalls;
 use super::link::{LinkDoor, LinkMessage, deliver, refuse_waiting};
@@ -53,11 +53,13 @@ pub struct Phone {
     ping_at: Instant,
     pings_missed: u8,
     garbage: u8,
+    /// The session ended; the socket closes with the last call.
+    is_leaving: bool,
 }
 
 /// The phone's registration.
 struct Registered {
-    number: String,
+    line: Line,
     expires: Instant,
 }
 
@@ -106,6 +108,7 @@ impl Phone {
             ping_at: now + limit::PING_EVERY,
             pings_missed: 0,
             garbage: 0,
+            is_leaving: false,
             info,
             engine,
         };
@@ -173,7 +176,8 @@ impl Phone {
                 Some(message) = mailbox.recv() => match message {
                     LinkMessage::Attach(handover) => return SocketEnd::Replaced(handover),
                     LinkMessage::Close { code, reason } => Next::Close(code, reason),
-                    other => { self.mail(other); Next::Continue }
+                    LinkMessage::Revoked => self.revoked(),
+                    other => self.mail(other),
                 },
                 () = &mut timer => match self.timeout(socket).await {
                     Ok(next) => next,
@@ -213,7 +217,7 @@ impl Phone {
                 message = mailbox.recv() => match message? {
                     LinkMessage::Attach(handover) => return Some(self.adopt(*handover)),
                     LinkMessage::Close { .. } => return None,
-                    other => self.mail(other),
+                    other => { let _ = self.mail(other); }
                 },
                 () = sleep_until(wake.into()) => {
                     let now = self.engine.clock().now();
@@ -237,6 +241,7 @@ impl Phone {
         self.info = handover.info;
         self.attached_at = now;
         self.auth_deadline = None;
+        self.is_leaving = false;
         // A session that ended meanwhile is noticed with the REGISTER below, or the next message.
         let _ = self.bind();
         self.pings_missed = 0;
@@ -263,7 +268,7 @@ impl Phone {
 
     fn unregister(&mut self) {
         if let Some(registered) = self.registered.take() {
-            self.engine.directory().unregister(&registered.number, self.id);
+            self.engine.directory().unregister(&registered.line, self.id);
         }
     }
 }

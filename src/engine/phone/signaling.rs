@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Next, Phone, Registered};
+use crate::access::{Principal, policy};
 use crate::base::{Cause, limit};
 use crate::engine::call_task::CallTask;
 use crate::engine::directory::PhoneEntry;
@@ -15,11 +16,20 @@ use crate::sip::user_agent::{Command, Event, IncomingInvite, Output, RegisterRec
 /// Messages that are not SIP before the socket is closed with 1007.
 const GARBAGE_MAX: u8 = 3;
 
+/// What revocation closes a socket with.
+const SESSION_ENDED: Next = Next::Close(4401, "session ended");
+
+fn may_call(principal: &Principal) -> bool {
+    policy::Message::Call.permission().is_none_or(|permission| principal.may(permission))
+}
+
 impl Phone {
     /// Feeds one SIP message.
     pub(super) fn sip(&mut self, bytes: &[u8]) -> Next {
-        if self.session().is_some_and(|session| self.engine.is_ended(session)) {
-            return Next::Close(4401, "session ended");
+        if self.session().is_some_and(|session| self.engine.is_ended(session))
+            && let close @ Next::Close(..) = self.revoked()
+        {
+            return close;
         }
         let message = Message::parse(bytes);
         if let Err(error) = &message {
@@ -65,17 +75,33 @@ impl Phone {
                 Forwarded::Unclaimed(_) => {}
             }
         }
-        Next::Continue
+        if self.is_leaving && self.calls.is_empty() { SESSION_ENDED } else { Next::Continue }
+    }
+
+    /// The session ended: the socket closes with 4401, at once or, where the policy lets calls
+    /// finish, with the last call. No call begins meanwhile.
+    pub(super) fn revoked(&mut self) -> Next {
+        let may_finish = self
+            .info
+            .principal
+            .as_ref()
+            .is_some_and(|principal| self.engine.finishes_calls(principal.workspace_id));
+        self.unregister();
+        self.is_leaving = true;
+        if may_finish && !self.calls.is_empty() { Next::Continue } else { SESSION_ENDED }
     }
 
     /// A call the agent places.
     fn invited(&mut self, now: Instant, invite: Box<IncomingInvite>) {
         let leg = invite.leg;
-        let refusal = match (&self.info.principal, self.engine.call_room()) {
+        let principal = self.info.principal.as_ref().filter(|_| !self.is_leaving);
+        let principal = principal.map(|known| self.engine.rights_now(known));
+        let refusal = match (principal, self.engine.call_room()) {
             (None, _) => Cause::Forbidden,
+            (Some(principal), _) if !may_call(&principal) => Cause::Forbidden,
             (Some(_), None) => Cause::Overloaded,
             (Some(principal), Some(room)) => {
-                let side = CallerSide::Phone { principal: principal.clone(), phone: self.id };
+                let side = CallerSide::Phone { principal, phone: self.id };
                 let caller = Caller { side, door: self.door.clone(), invite };
                 let call = CallTask::spawn(self.engine.clone(), caller, room);
                 self.calls.insert(leg, call);
@@ -86,7 +112,7 @@ impl Phone {
     }
 
     fn register(&mut self, now: Instant, register: RegisterReceived) -> Next {
-        let known = self.info.principal.clone();
+        let known = self.info.principal.as_ref().map(|known| self.engine.rights_now(known));
         let outcome = self.engine.registrar().decide(known.as_ref(), &register);
         if let Some(principal) = outcome.principal {
             self.auth_deadline = None;
@@ -101,7 +127,7 @@ impl Phone {
             } else if let Some(contact) = register.contact {
                 let entry = PhoneEntry {
                     id: self.id,
-                    number: grant.number.clone(),
+                    line: grant.line.clone(),
                     user_id: principal.user_id,
                     attached_at: self.attached_at,
                     contact: contact.uri,
@@ -115,7 +141,7 @@ impl Phone {
                 let lifetime = Duration::from_secs(u64::from(grant.expires_s));
                 // A refresh that is a little late finds the phone still there.
                 let expires = now + lifetime + limit::PING_EVERY;
-                self.registered = Some(Registered { number: grant.number, expires });
+                self.registered = Some(Registered { line: grant.line, expires });
             }
         }
         let answer = Command::AnswerRegister { key: register.key, answer: outcome.answer };
@@ -131,7 +157,7 @@ impl Phone {
         self.engine.directory().former_self(entry).map(|former| former.door)
     }
 
-    pub(super) fn mail(&mut self, message: LinkMessage) {
+    pub(super) fn mail(&mut self, message: LinkMessage) -> Next {
         let now = self.engine.clock().now();
         match message {
             LinkMessage::Begin { leg, call, command } => {
@@ -144,10 +170,9 @@ impl Phone {
                 }
                 self.user_agent.handle_command(now, command);
             }
-            // Both are handled by the loop that read them.
-            LinkMessage::Close { .. } | LinkMessage::Attach(_) => {}
+            // These are handled by the loop that read them.
+            LinkMessage::Close { .. } | LinkMessage::Revoked | LinkMessage::Attach(_) => {}
         }
-        // Commands report only about legs; those reports never close the socket.
-        let _ = self.events(now);
+        self.events(now)
     }
 }

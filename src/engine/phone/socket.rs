@@ -52,7 +52,9 @@ impl Phone {
         let now = self.engine.clock().now();
         if self.user_agent.poll_timeout().is_some_and(|at| now >= at) {
             self.user_agent.handle_timeout(now);
-            let _ = self.events(now);
+            if let close @ Next::Close(..) = self.events(now) {
+                return Ok(close);
+            }
         }
         if self.auth_deadline.is_some_and(|at| now >= at) {
             return Ok(Next::Close(4401, "no valid token in time"));

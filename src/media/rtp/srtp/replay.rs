@@ -89,6 +89,8 @@ impl Sources {
         {
             self.retired.push((oldest.ssrc, oldest.highest));
         }
+        // Nearly every leg has one source: room for four would be as much as the rest of the leg.
+        self.live.reserve_exact(1);
         self.live.insert(0, Source { ssrc, highest: index, seen: [0; WORDS] });
     }
 }

@@ -1,0 +1,59 @@
+//! The slow work of a running server: expiry, checkpoints of the audit, rewrapping after a
+//! rotation of keys, empty buckets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::access::Access;
+use crate::base::Clock;
+use crate::http::Services;
+use crate::store::Store;
+use crate::vault::Vault;
+
+/// How often sessions that ran out are ended and old notes forgotten.
+const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
+
+/// How often a checkpoint may be due and values may wait for a newer key.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs until it is dropped.
+pub(super) async fn run(services: Arc<Services>) {
+    let Services { access, vault, store, clock, .. } = &*services;
+    let mut clean_up = interval(CLEAN_UP_EVERY);
+    let mut look = interval(LOOK_EVERY);
+    for timer in [&mut clean_up, &mut look] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    loop {
+        tokio::select! {
+            _ = clean_up.tick() => {
+                services.limits.clean_up();
+                if let Err(error) = access.clean_up().await {
+                    tracing::error!(%error, "cannot end expired sessions");
+                }
+            }
+            _ = look.tick() => {
+                checkpoint(access).await;
+                rekey(vault, store, clock).await;
+            }
+        }
+    }
+}
+
+async fn checkpoint(access: &Access) {
+    if let Err(error) = access.audit().checkpoint_if_due().await {
+        tracing::error!(%error, "cannot sign a checkpoint of the audit");
+    }
+}
+
+async fn rekey(vault: &Vault, store: &Store, clock: &Clock) {
+    match vault.rekey(store, clock.unix()).await {
+        Ok(done) if done.rewrapped > 0 => {
+            tracing::info!(values = done.rewrapped, "sealed values were rewrapped");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "cannot rewrap sealed values"),
+    }
+}

@@ -1,0 +1,51 @@
+//! How the vault is opened: at once, or after somebody brings the root key.
+
+use std::path::PathBuf;
+
+use super::StartError;
+use super::listeners::Listeners;
+use crate::base::Clock;
+use crate::config::{Config, Mode};
+use crate::store::Store;
+use crate::vault::{RootKeySources, Unseal, Vault};
+
+/// Opens the vault of the configured server. Sealed, it answers 503 until `ringfence vault unseal`
+/// brings the key; nothing else is open meanwhile.
+pub(super) async fn open_vault(
+    config: &Config,
+    store: &Store,
+    listeners: &Listeners,
+    clock: &Clock,
+) -> Result<Vault, StartError> {
+    let data = &config.server.data;
+    if config.vault.sealed {
+        let expected = store.installation().read().await?.map(|row| row.root_key_id);
+        let unseal = Unseal::bind(data, expected, clock.clone())?;
+        tracing::warn!("sealed: waiting for the root key; bring it with `ringfence vault unseal`");
+        let root = tokio::select! {
+            root = unseal.wait() => root?,
+            failed = listeners.answer_sealed(config) => {
+                failed?;
+                std::future::pending().await
+            }
+        };
+        let source = PathBuf::from("`ringfence vault unseal`");
+        return Ok(Vault::open_with(&root, source, store, clock.unix()).await?);
+    }
+    Ok(Vault::open_from(&sources(config), store, clock.unix()).await?)
+}
+
+/// Where the root key of a configured server comes from.
+#[must_use]
+pub fn sources(config: &Config) -> RootKeySources {
+    let folder = &config.server.data;
+    match config.mode {
+        Mode::Development => RootKeySources::of_folder(folder),
+        Mode::Production => RootKeySources::of_process(
+            folder,
+            config.vault.key_file.as_deref(),
+            config.vault.allow_env_key,
+            |name| std::env::var(name).ok(),
+        ),
+    }
+}
