@@ -115,7 +115,7 @@ impl Config {
             database: None,
             vault: VaultStart::default(),
             // Identity providers and mail servers of a developer run on this machine.
-            outbound: Outbound { allow: loopback(), ca: None },
+            outbound: Outbound { allow: loopback(), origins: Vec::new(), ca: None },
             trunks,
             numbers: Numbers::default(),
             limits: Limits { calls: 1_000, phones: 5_000 },

@@ -99,8 +99,9 @@ pub(super) fn outbound(mut section: Section<'_>, around: &Surroundings) -> Outbo
     } else {
         known(&mut section).map(|taken| taken.value)
     };
+    let origins = section.list::<WebOrigin>("origins").map_or_else(Vec::new, |taken| taken.value);
     section.finish();
-    Outbound { allow, ca }
+    Outbound { allow, origins, ca }
 }
 
 fn listen_tls(section: &mut Section<'_>) -> Vec<SocketAddr> {

@@ -91,6 +91,8 @@ pub struct VaultStart {
 pub struct Outbound {
     /// Networks that are not public and yet allowed.
     pub allow: Vec<IpNet>,
+    /// Web origins that are allowed whatever their address, by plain HTTP too.
+    pub origins: Vec<WebOrigin>,
     /// Certificate authorities beside the system's, PEM.
     pub ca: Option<PathBuf>,
 }
