@@ -84,11 +84,13 @@ impl Vault {
             let expected = installation.root_key_id;
             return Err(VaultError::WrongKey { path: source, found: key_id, expected });
         }
-        for ring in Ring::ALL {
+        let rows = store.vault_keys().list().await?;
+        let is_new = |ring: &Ring| !rows.iter().any(|row| row.purpose == ring.as_str());
+        for ring in Ring::ALL.iter().filter(|ring| is_new(ring)) {
             store.vault_keys().begin(ring.as_str(), now).await?;
         }
         let prk = root.extract(&installation.install_id);
-        let rings = Rings::new(&prk, &store.vault_keys().list().await?)?;
+        let rings = Rings::new(&prk, &rows)?;
         Ok(Self {
             keys: DerivedKeys::new(&prk)?,
             rings: ArcSwap::from_pointee(rings),

@@ -58,7 +58,7 @@ pub struct Rekeyed {
 }
 
 impl Rekeyed {
-    /// Whether another pass at once finds more to do.
+    /// Whether there was nothing to rewrap; otherwise another pass at once may retire a key.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.rewrapped == 0

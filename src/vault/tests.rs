@@ -83,6 +83,40 @@ async fn b14_k16_a_secret_is_put_replaced_read_and_removed() {
 }
 
 #[tokio::test]
+async fn a18_b14_b16_a_scan_of_database_log_and_key_finds_no_secret_of_any_kind() {
+    let here = Installed::new(testing::sqlite().await).await;
+    let canary = "canary-5d0c-secret";
+    let kinds = [
+        SecretKind::Smtp,
+        SecretKind::Oidc,
+        SecretKind::Ami,
+        SecretKind::Turn,
+        SecretKind::Webhook,
+        SecretKind::Ai,
+        SecretKind::S3,
+    ];
+    let mut change = here.store().begin().await.unwrap();
+    for kind in kinds {
+        let secret = Secret::new(canary);
+        here.book.put(&mut change, here.workspace, kind, "main", &secret).await.unwrap();
+    }
+    change.commit().await.unwrap();
+    let mut scanned = Vec::new();
+    for entry in std::fs::read_dir(here.test.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let bytes = std::fs::read(entry.path()).unwrap();
+        let is_found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
+        assert!(!is_found, "{:?}", entry.file_name());
+        scanned.push(entry.file_name().into_string().unwrap());
+    }
+    assert!(scanned.iter().any(|name| name == "ringfence.db-wal"), "{scanned:?}");
+    for kind in kinds {
+        let opened = here.book.open(here.workspace, kind, "main", "test").await.unwrap();
+        assert_eq!(opened.unwrap().expose(), canary, "{}", kind.as_str());
+    }
+}
+
+#[tokio::test]
 async fn b15_opening_is_counted_by_purpose_and_listing_opens_nothing() {
     let here = Installed::new(testing::sqlite().await).await;
     here.put("a", "canary").await;

@@ -10,8 +10,8 @@
 //! that key can add rows, not change those that are there. Who takes the root key can start from
 //! the seed; signed checkpoints kept elsewhere show that (`checkpoint.rs`).
 
-use aws_lc_rs::digest::{Context as Digest, SHA256};
-use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::store::AuditRow;
@@ -56,14 +56,15 @@ impl Chain {
     /// `row_hash` is not.
     pub(super) fn expected(&mut self, row: &AuditRow) -> [u8; 32] {
         write(row, &mut self.row);
-        let mut context = Context::with_key(&Key::new(HMAC_SHA256, self.key.as_ref()));
-        context.update(&self.hash);
-        context.update(&self.row);
-        let mut hash = [0; 32];
-        for (to, from) in hash.iter_mut().zip(context.sign().as_ref()) {
+        // These keep their state on the stack; a key that is used once is not worth an allocation.
+        let mut block = Zeroizing::new([0; 64]);
+        for (to, from) in block.iter_mut().zip(self.key.iter()) {
             *to = *from;
         }
-        hash
+        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
+        mac.update(&self.hash);
+        mac.update(&self.row);
+        mac.finalize().into_bytes().into()
     }
 
     /// Takes the next row, of this hash.
@@ -75,14 +76,7 @@ impl Chain {
 }
 
 fn evolve(key: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-    let mut context = Digest::new(&SHA256);
-    context.update(b"evolve");
-    context.update(key);
-    let mut next = Zeroizing::new([0; 32]);
-    for (to, from) in next.iter_mut().zip(context.finish().as_ref()) {
-        *to = *from;
-    }
-    next
+    Zeroizing::new(Sha256::new().chain_update(b"evolve").chain_update(key).finalize().into())
 }
 
 /// A row as bytes: each part with its length, so that no two rows give the same.
@@ -133,6 +127,19 @@ mod tests {
         let mut three = one.clone();
         three.ip = Some(String::new());
         assert_ne!(chain.expected(&one), chain.expected(&three));
+    }
+
+    #[test]
+    fn another_library_computes_the_same_chain() {
+        use aws_lc_rs::{digest, hmac};
+        let mut chain = Chain::genesis(&[1; 32]);
+        let key = digest::digest(&digest::SHA256, &[b"evolve".as_slice(), &[1; 32]].concat());
+        assert_eq!(chain.key(), key.as_ref());
+        let mut bytes = Vec::new();
+        write(&row(1), &mut bytes);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
+        let tag = hmac::sign(&key, &[[0; 32].as_slice(), &bytes].concat());
+        assert_eq!(chain.expected(&row(1)), tag.as_ref());
     }
 
     #[test]
