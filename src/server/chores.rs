@@ -10,7 +10,7 @@ use crate::access::Access;
 use crate::base::Clock;
 use crate::http::Services;
 use crate::store::Store;
-use crate::vault::Vault;
+use crate::vault::{TrunkBook, Vault};
 
 /// How often sessions that ran out are ended and old notes forgotten.
 const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped.
 pub(super) async fn run(services: Arc<Services>) {
-    let Services { access, vault, store, clock, .. } = &*services;
+    let Services { access, vault, store, clock, trunks, .. } = &*services;
     let mut clean_up = interval(CLEAN_UP_EVERY);
     let mut look = interval(LOOK_EVERY);
     for timer in [&mut clean_up, &mut look] {
@@ -36,7 +36,7 @@ pub(super) async fn run(services: Arc<Services>) {
             }
             _ = look.tick() => {
                 checkpoint(access).await;
-                rekey(vault, store, clock).await;
+                rekey(vault, store, clock, trunks).await;
             }
         }
     }
@@ -48,10 +48,14 @@ async fn checkpoint(access: &Access) {
     }
 }
 
-async fn rekey(vault: &Vault, store: &Store, clock: &Clock) {
+async fn rekey(vault: &Vault, store: &Store, clock: &Clock, trunks: &TrunkBook) {
     match vault.rekey(store, clock.unix()).await {
         Ok(done) if done.rewrapped > 0 => {
             tracing::info!(values = done.rewrapped, "sealed values were rewrapped");
+            // Links hold the rows they began with; their passwords open by what this reads.
+            if let Err(error) = trunks.list().await {
+                tracing::error!(%error, "cannot read the trunks");
+            }
         }
         Ok(_) => {}
         Err(error) => tracing::error!(%error, "cannot rewrap sealed values"),

@@ -136,8 +136,12 @@ impl Server {
         let People { access, mailer } =
             people::open(&config, &store, &vault, &clock, origin).await?;
         let trunk_book = TrunkBook::new(store.clone(), vault.clone(), clock.clone());
-        let rows: Vec<Arc<TrunkRow>> =
-            trunk_book.follow(&config.trunks).await?.into_iter().map(Arc::new).collect();
+        let rows: Vec<Arc<TrunkRow>> = trunk_book
+            .follow(access.ensure_home().await?, &config.trunks)
+            .await?
+            .into_iter()
+            .map(Arc::new)
+            .collect();
 
         let metrics = MetricsPage::install()?;
         let identity = Arc::new(DtlsIdentity::generate(clock.unix())?);

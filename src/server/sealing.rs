@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::StartError;
 use super::listeners::Listeners;
 use crate::base::Clock;
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::store::Store;
 use crate::vault::{RootKeySources, Unseal, Vault};
 
@@ -32,20 +32,5 @@ pub(super) async fn open_vault(
         let source = PathBuf::from("`ringfence vault unseal`");
         return Ok(Vault::open_with(&root, source, store, clock.unix()).await?);
     }
-    Ok(Vault::open_from(&sources(config), store, clock.unix()).await?)
-}
-
-/// Where the root key of a configured server comes from.
-#[must_use]
-pub fn sources(config: &Config) -> RootKeySources {
-    let folder = &config.server.data;
-    match config.mode {
-        Mode::Development => RootKeySources::of_folder(folder),
-        Mode::Production => RootKeySources::of_process(
-            folder,
-            config.vault.key_file.as_deref(),
-            config.vault.allow_env_key,
-            |name| std::env::var(name).ok(),
-        ),
-    }
+    Ok(Vault::open_from(&RootKeySources::of_config(config), store, clock.unix()).await?)
 }
