@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { newFolder, repository, run, start } from './process.mjs';
 
-const binary = process.env.RINGFENCE_BIN ?? path.join(repository, 'target/debug/ringfence');
+export const binary = process.env.RINGFENCE_BIN ?? path.join(repository, 'target/debug/ringfence');
 
 export const isBuilt = () => fs.existsSync(binary);
 
