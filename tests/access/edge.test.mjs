@@ -92,7 +92,7 @@ test('a17 b17 x13 sec_w06 over HTTP a read is sent to HTTPS, anything else and a
     assert.deepEqual([answer.status, answer.code], [403, 'tls_required'], `${method} ${path}: ${answer.text}`);
     assert.equal(answer.headers.location, undefined);
   }
-  const rows = await client.items('/api/v1/audit');
+  const rows = await client.audit();
   assert.ok(rows.some((row) => /tls_required|clear/.test(row.action)), JSON.stringify(rows.slice(0, 5)));
   const socket = await RawSocket.connect(`ws://localhost:${server.redirectPort}/ws`);
   assert.notEqual(socket.status, 101);

@@ -303,10 +303,21 @@ test('b1 b12 b34 b35 every page of the settings opens for the owner, and only wi
   await at(member, 'not-here').waitFor();
 });
 
-test('b1 b33 b36 the security settings are shown and saved by the page, and count at once', async (t) => {
+test('b1 b33 b36 sec_o04 security settings are saved by the page, count for sessions there are, and are in the audit log with old and new', async (t) => {
   const console_ = await Console.start(t);
   const page = await openPage(t, console_.owner, '/settings/security');
-  for (const words of [/second factor/i, /session/i, /password/i]) await page.getByRole('heading', { name: words }).first().waitFor();
-  await picture(page, 'settings-security-form');
+  for (const group of ['mfa', 'session', 'password']) await at(page, `group-${group}`).waitFor();
+  const idle = at(page, 'setting-session.idle_timeout');
+  await idle.getByRole('combobox', { name: 'Unit' }).selectOption('minutes');
+  await idle.getByRole('spinbutton').fill('30');
+  await at(page, 'policy-session-submit').click();
+  await until('the idle time to be saved', async () => (await console_.owner.must('GET', '/api/v1/policy')).items.find(({ key }) => key === 'session.idle_timeout').value === 1800);
+  await at(page, 'setting-password.min_length').getByRole('spinbutton').fill('12');
+  await at(page, 'policy-password-submit').click();
+  await until('the length to be saved', async () => (await console_.owner.must('GET', '/api/v1/policy')).items.find(({ key }) => key === 'password.min_length').value === 12);
+  await picture(page, 'settings-security-saved');
+  const audit = await openPage(t, console_.owner, '/settings/audit');
+  await audit.getByText(/28[,.]?800|8 hours/).first().waitFor();
+  await picture(audit, 'settings-audit');
   clean(page);
 });

@@ -193,7 +193,7 @@ test('b11 b12 an administrator resets a factor: the old code is dead, and the pe
   const begun = await next.must('POST', '/api/v1/me/second-factor/totp');
   assert.notEqual(begun.secret, app.secret);
   assert.equal((await next.post('/api/v1/me/second-factor/totp/confirm', { code: await app.next() })).status >= 400, true, 'a code of the old app');
-  const rows = await console_.owner.items('/api/v1/audit');
+  const rows = await console_.owner.audit();
   assert.ok(rows.some((row) => row.target?.id === person.id && /factor/.test(row.action)), JSON.stringify(rows.slice(0, 3)));
 });
 

@@ -82,7 +82,7 @@ test('b34 x3 x4 sec_a10 an administrator ends a session: 401 and 4401 within a s
   assert.equal((await bearer.get('/api/v1/me')).status, 401, 'the token is dead with its session');
   const socket = await RawSocket.connect(console_.server.url, { headers: { Authorization: `Bearer ${one.account.token}` } });
   assert.equal(socket.status, 401);
-  const rows = await console_.owner.items('/api/v1/audit');
+  const rows = await console_.owner.audit();
   assert.ok(rows.some((row) => row.target?.id === session.id || row.target?.id === person.id), JSON.stringify(rows.slice(0, 3)));
 });
 
@@ -167,7 +167,7 @@ test('b33 x1 x2 a shorter idle time is shown at once with where it comes from, a
     assert.ok([400, 422].includes(answer.status), `${wrong}: ${answer.text}`);
   }
   assert.equal((await value()).value, 1800);
-  const rows = await console_.owner.items('/api/v1/audit');
+  const rows = await console_.owner.audit();
   assert.ok(rows.some((row) => /28800/.test(JSON.stringify(row.details)) && /1800/.test(JSON.stringify(row.details))), 'old and new are in the audit log');
 });
 

@@ -100,6 +100,9 @@ export class Client {
   /** Signs in with a password alone; gives the answer. */
   login(user, password) { return this.post('/api/v1/login', { user, password }); }
 
+  /** The newest rows of the audit log. */
+  async audit() { return (await this.must('GET', '/api/v1/audit?limit=200')).items; }
+
   /** All items of a list, page by page. */
   async items(path) {
     const found = [];
