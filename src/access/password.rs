@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a19_a_password_is_hashed_with_argon2id_and_only_it_is_right() {
+    async fn a19_sec_a39_a_password_is_hashed_with_argon2id_and_only_it_is_right() {
         let passwords = Passwords::new(1);
         let password = Secret::new("correct horse");
         let hash = passwords.hash(&password).await.unwrap();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a37_length_counts_characters_and_nothing_is_cut_off() {
+    async fn a2_sec_a37_length_counts_characters_and_nothing_is_cut_off() {
         let passwords = Passwords::new(1);
         let hash = async |password: &str| passwords.hash(&Secret::new(password)).await;
         assert_eq!(hash("seven77").await, Err(PasswordError::TooShort));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a20_nobody_is_checked_like_somebody_and_never_right() {
+    async fn sec_a20_nobody_is_checked_like_somebody_and_never_right() {
         let nobody = PasswordHash::new(NOBODY).unwrap();
         let params = Params::try_from(&nobody).unwrap();
         assert_eq!(
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a22_the_queue_is_bounded() {
+    async fn sec_a22_the_queue_is_bounded() {
         let passwords = Passwords::new(1);
         let places: Vec<_> = (0..limit::PASSWORDS_WAITING_MAX)
             .map(|_| Place::take(&passwords.waiting).unwrap())

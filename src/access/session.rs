@@ -1,44 +1,39 @@
 //! Sessions: a row for the record, a cookie for the browser, a copy in memory for the check.
 //!
-//! The cookie is 256 random bits; only its SHA-256 is kept. A check reads memory; the row is
-//! read once per process and its last use written at most once a minute.
+//! The cookie is 256 random bits; only its SHA-256 is kept. How long a session lives is asked of
+//! the workspace's policy at every check, so a changed policy counts for open sessions at once.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use dashmap::DashMap;
-
-use super::principal::{Principal, SessionId, UserId};
+use super::audit::{Action, AuditError};
+use super::live::{self, Age, Live};
+use super::principal::{Actor, Level, Principal, Proof, Role, SessionId, UserId, WorkspaceId};
 use super::random;
-use super::revocation::{Revocations, horizon};
-use crate::base::{Clock, Secret, UnixTime, limit};
-use crate::store::{Ending, NewSession, SessionRow, Store, StoreError, UserRow};
+use super::rights::RightsNow;
+use super::shared::Shared;
+use super::trail;
+use crate::base::{Secret, UnixTime, limit};
+use crate::store::{
+    Change, Ending, LoginRow, Member, MembershipRow, NewSession, RecordId, SessionRow, StoreError,
+};
 
-/// All sessions.
-pub(super) struct SessionBook {
-    store: Store,
-    clock: Clock,
-    revocations: Revocations,
-    live: DashMap<[u8; 32], Arc<Live>>,
-    /// Where in `live` a session is.
-    hashes: DashMap<SessionId, [u8; 32]>,
-    followed_until: AtomicU64,
+/// Sessions: opened, checked, listed, ended.
+#[derive(Clone, Copy)]
+pub struct SessionDesk<'a> {
+    pub(super) shared: &'a Shared,
 }
 
-struct Live {
-    principal: Principal,
-    expires_at: UnixTime,
-    last_seen_at: AtomicU64,
-    written_at: AtomicU64,
-}
-
-/// Where a sign-in comes from.
-#[derive(Clone, Debug, Default)]
+/// Where a request comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
     /// The browser's words, cleaned and cut.
     pub user_agent: Option<String>,
-    /// The peer's address.
-    pub ip: Option<String>,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
 }
 
 /// A sign-in that worked.
@@ -48,316 +43,341 @@ pub struct SignedIn {
     pub cookie: Secret,
     /// Who.
     pub principal: Principal,
+    /// A new cookie for the device, when it should get one.
+    pub device_cookie: Option<Secret>,
+}
+
+/// A cookie that is good.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Whose.
+    pub principal: Principal,
+    /// The browser should get its cookie again, to keep it as long as the session (A34).
+    pub refresh: bool,
+}
+
+/// How a session comes to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening<'a> {
+    /// `password`, `google`, `start_link`, ….
+    pub method: &'a str,
+    /// The second factor that was shown.
+    pub factor: Option<&'a str>,
+    /// Good for setting up a second factor and nothing else.
+    pub enrolling: bool,
+}
+
+/// Whose sessions somebody may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Their own.
+    User(UserId),
+    /// Those of a workspace.
+    Workspace(WorkspaceId),
 }
 
 /// Why a cookie is not good.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// No such session, or it ended.
+    /// No such session.
     #[error("not signed in")]
     None,
     /// Unused or open for too long.
     #[error("the session has expired; sign in again")]
     Expired,
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// Signed out, here or elsewhere.
+    #[error("the session has ended; sign in again")]
+    Ended,
     /// No random bytes.
     #[error(transparent)]
     NoRandom(#[from] random::NoRandom),
+    /// It could not be audited, so it did not happen.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-impl SessionBook {
-    pub(super) fn new(store: Store, clock: Clock, revocations: Revocations) -> Self {
-        let followed_until = AtomicU64::new(horizon(clock.unix()).0);
-        let (live, hashes) = (DashMap::new(), DashMap::new());
-        Self { store, clock, revocations, live, hashes, followed_until }
+impl SessionError {
+    /// A stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::None => "not_signed_in",
+            Self::Expired => "session_expired",
+            Self::Ended => "session_ended",
+            Self::NoRandom(_) | Self::Audit(_) | Self::Store(_) => "unavailable",
+        }
+    }
+}
+
+impl Client {
+    /// From what a request says.
+    #[must_use]
+    pub fn new(user_agent: Option<&str>, ip: Option<IpAddr>) -> Self {
+        let clean = |text: &str| {
+            let shown = text.chars().filter(|letter| !letter.is_control());
+            shown.take(limit::USER_AGENT_CHARS_MAX).collect()
+        };
+        Self { user_agent: user_agent.map(clean), ip: ip.map(|ip| ip.to_canonical()) }
+    }
+
+    pub(super) fn is_unknown(&self) -> bool {
+        self.user_agent.is_none() && self.ip.is_none()
+    }
+
+    /// A number that differs for different clients, nearly always.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.user_agent.hash(&mut hasher);
+        self.ip.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    pub(super) fn ip_text(&self) -> Option<String> {
+        self.ip.map(|ip| ip.to_string())
+    }
+}
+
+impl SessionDesk<'_> {
+    /// Opens a session with a cookie, as part of a change. Nothing is signed in before
+    /// [`Self::opened`] is called after the commit.
+    pub(super) async fn open_in(
+        &self,
+        change: &mut Change,
+        member: &Member,
+        opening: Opening<'_>,
+        client: &Client,
+    ) -> Result<(SessionRow, [u8; 32], SignedIn), SessionError> {
+        let cookie = random::key()?;
+        let hash = random::hash(cookie.expose()).ok_or(SessionError::None)?;
+        let row = self.insert(change, member, opening, client, Some(hash)).await?;
+        let at_home = self.shared.is_home(row.workspace_id);
+        let principal = live::principal(&row, member, at_home);
+        Ok((row, hash, SignedIn { cookie, principal, device_cookie: None }))
+    }
+
+    /// Keeps an opened session in memory.
+    pub(super) fn opened(&self, row: &SessionRow, hash: [u8; 32], principal: &Principal) {
+        let live = Live::new(row, principal.clone(), self.shared.now());
+        self.shared.live.put(hash, &Arc::new(live));
     }
 
     /// Opens a session with a cookie. The row is durable before the cookie is given.
     pub(super) async fn open(
         &self,
-        user: &UserRow,
-        method: &'static str,
+        member: &Member,
+        opening: Opening<'_>,
         client: &Client,
     ) -> Result<SignedIn, SessionError> {
-        let cookie = random::key()?;
-        let hash = random::hash(cookie.expose()).ok_or(SessionError::None)?;
-        let principal = self.insert(user, method, client, Some(hash)).await?;
-        let now = self.clock.unix();
-        self.remember(hash, principal.clone(), now.plus(limit::SESSION_LIFE_MAX), now);
-        Ok(SignedIn { cookie, principal })
+        let mut change = self.shared.store.begin().await?;
+        let (row, hash, signed_in) = self.open_in(&mut change, member, opening, client).await?;
+        change.commit().await?;
+        self.opened(&row, hash, &signed_in.principal);
+        Ok(signed_in)
     }
 
     /// Opens a session without a cookie, for a token made on the command line.
     pub(super) async fn open_without_cookie(
         &self,
-        user: &UserRow,
-        method: &'static str,
+        member: &Member,
+        method: &str,
     ) -> Result<Principal, SessionError> {
-        self.insert(user, method, &Client::default(), None).await
+        let mut change = self.shared.store.begin().await?;
+        let opening = Opening { method, factor: None, enrolling: false };
+        let row = self.insert(&mut change, member, opening, &Client::default(), None).await?;
+        change.commit().await?;
+        let at_home = self.shared.is_home(row.workspace_id);
+        Ok(Principal { proof: Proof::Token, ..live::principal(&row, member, at_home) })
     }
 
     async fn insert(
         &self,
-        user: &UserRow,
-        method: &'static str,
+        change: &mut Change,
+        member: &Member,
+        opening: Opening<'_>,
         client: &Client,
         token_hash: Option<[u8; 32]>,
-    ) -> Result<Principal, SessionError> {
-        let now = self.clock.unix();
-        let principal = principal(user, SessionId::random());
-        let row = NewSession {
-            id: principal.session_id,
-            user_id: user.id,
+    ) -> Result<SessionRow, SessionError> {
+        let now = self.shared.now();
+        let new = NewSession {
+            id: SessionId::random(),
+            user_id: member.user.id,
+            workspace_id: member.membership.workspace_id,
             token_hash,
-            method,
+            method: opening.method.to_owned(),
+            factor: opening.factor.map(str::to_owned),
+            enrolling: opening.enrolling,
             created_at: now,
-            expires_at: now.plus(limit::SESSION_LIFE_MAX),
             user_agent: client.user_agent.clone(),
-            ip: client.ip.clone(),
+            ip: client.ip_text(),
         };
-        self.store.sessions().insert(&row).await?;
-        Ok(principal)
+        change.sessions().insert(&new).await?;
+        let row = SessionRow::from(new);
+        change.login_history().insert(&login(&row, "login", now)).await?;
+        let actor = Actor {
+            kind: "user",
+            user_id: Some(row.user_id),
+            workspace_id: Some(row.workspace_id),
+            ip: client.ip,
+        };
+        let entry = trail::entry(&actor, Action::SessionStart, now)
+            .on("session", row.id)
+            .with("method", opening.method)
+            .with("factor", opening.factor.unwrap_or("none"));
+        self.shared.audit.record(change, entry).await?;
+        Ok(row)
     }
 
-    /// Whose cookie this is; counts as use.
-    pub(super) async fn check(&self, cookie: &str) -> Result<Principal, SessionError> {
+    /// Whose cookie this is; counts as use. Reads no database, unless this process has not seen
+    /// the session for three hours or has had no news of other processes.
+    ///
+    /// # Errors
+    /// It is nobody's, or the database failed.
+    pub async fn check(&self, cookie: &str, client: &Client) -> Result<Checked, SessionError> {
         let hash = random::hash(cookie).ok_or(SessionError::None)?;
-        let known = self.live.get(&hash).map(|live| Arc::clone(live.value()));
+        let now = self.shared.now();
+        let known = if self.has_news(now) { self.shared.live.get(&hash, now) } else { None };
         let live = match known {
             Some(live) => live,
-            None => self.read(hash).await?,
+            None => self.read(hash, now).await?,
         };
-        if self.revocations.is_ended(live.principal.session_id) {
-            self.drop_live(live.principal.session_id);
-            return Err(SessionError::None);
+        let id = live.principal.session_id;
+        if self.shared.revocations.is_ended(id) {
+            self.shared.live.drop(id);
+            return Err(self.why_ended(&hash).await?);
         }
-        let now = self.clock.unix();
-        if live.is_expired(now) {
-            self.end(live.principal.session_id, Ending::Expired).await?;
+        let policy = self.shared.policy(live.principal.workspace_id);
+        if live.age(&policy, now) == Age::Expired {
+            self.expire(id).await?;
             return Err(SessionError::Expired);
         }
-        live.last_seen_at.fetch_max(now.0, Ordering::Relaxed);
-        let written = live.written_at.load(Ordering::Relaxed);
-        if now.0 >= written.saturating_add(limit::SESSION_TOUCH_EVERY.as_secs()) {
-            live.written_at.store(now.0, Ordering::Relaxed);
-            self.store.sessions().touch(live.principal.session_id, now).await?;
+        live.use_now(now);
+        if live.has_moved(client, now) {
+            self.moved(&live, client, now).await?;
         }
-        Ok(live.principal.clone())
-    }
-
-    /// Reads a session this process has not seen yet.
-    async fn read(&self, hash: [u8; 32]) -> Result<Arc<Live>, SessionError> {
-        let found = self.store.sessions().by_token_hash(&hash).await?;
-        let (row, user): (SessionRow, UserRow) = found.ok_or(SessionError::None)?;
-        if user.disabled {
-            return Err(SessionError::None);
+        let refresh = live.is_refresh_due(&policy, now);
+        if refresh {
+            self.shared.store.sessions().refresh(id, now).await?;
         }
-        Ok(self.remember(hash, principal(&user, row.id), row.expires_at, row.last_seen_at))
+        Ok(Checked { principal: live.principal.clone(), refresh })
     }
 
-    fn remember(
-        &self,
-        hash: [u8; 32],
-        principal: Principal,
-        expires_at: UnixTime,
-        last_seen_at: UnixTime,
-    ) -> Arc<Live> {
-        let live = Arc::new(Live {
-            principal,
-            expires_at,
-            last_seen_at: AtomicU64::new(last_seen_at.0),
-            written_at: AtomicU64::new(last_seen_at.0),
-        });
-        if self.live.len() < limit::SESSIONS_CACHED_MAX {
-            self.hashes.insert(live.principal.session_id, hash);
-            self.live.insert(hash, Arc::clone(&live));
+    /// Whether other processes' endings are known up to a moment ago (X4).
+    fn has_news(&self, now: UnixTime) -> bool {
+        let until = UnixTime(self.shared.followed_until.load(Ordering::Relaxed));
+        now <= until.plus(limit::SESSION_NEWS_AGE_MAX)
+    }
+
+    /// Reads a session anew.
+    async fn read(&self, hash: [u8; 32], now: UnixTime) -> Result<Arc<Live>, SessionError> {
+        let found = self.shared.store.sessions().by_token_hash(&hash).await?;
+        let Some((row, member)) = found else { return Err(self.why_ended(&hash).await?) };
+        if member.user.disabled {
+            return Err(SessionError::Ended);
         }
-        live
-    }
-
-    /// Ends a session everywhere; `false` when it had ended.
-    pub(super) async fn end(&self, id: SessionId, why: Ending) -> Result<bool, StoreError> {
-        let now = self.clock.unix();
-        let ended = self.store.sessions().end(id, why, now).await?;
-        self.forget(id, now);
-        Ok(ended)
-    }
-
-    /// Ends all sessions of a person; how many.
-    pub(super) async fn end_all_of(&self, user: UserId, why: Ending) -> Result<usize, StoreError> {
-        let now = self.clock.unix();
-        let ended = self.store.sessions().end_all_of(user, why, now).await?;
-        ended.iter().for_each(|id| self.forget(*id, now));
-        Ok(ended.len())
-    }
-
-    /// Ends sessions nobody used for too long. Rows may be a minute behind memory, so they get
-    /// a minute more; [`Self::check`] is exact.
-    pub(super) async fn end_expired(&self) -> Result<usize, StoreError> {
-        let now = self.clock.unix();
-        let reach = limit::SESSION_IDLE_MAX + limit::SESSION_TOUCH_EVERY;
-        let idle_since = UnixTime(now.0.saturating_sub(reach.as_secs()));
-        let ended = self.store.sessions().end_expired(idle_since, now).await?;
-        ended.iter().for_each(|id| self.forget(*id, now));
-        let expired: Vec<SessionId> = self
-            .live
-            .iter()
-            .filter(|live| live.is_expired(now))
-            .map(|live| live.principal.session_id)
-            .collect();
-        expired.into_iter().for_each(|id| self.drop_live(id));
-        self.revocations.forget_old(now);
-        Ok(ended.len())
-    }
-
-    /// Notes sessions that another process ended (`ringfence user passwd`).
-    pub(super) async fn follow(&self) -> Result<(), StoreError> {
-        let since = UnixTime(self.followed_until.load(Ordering::Relaxed));
-        let now = self.clock.unix();
-        for (id, at) in self.store.sessions().ended_since(since).await? {
-            self.forget(id, at);
+        let principal = live::principal(&row, &member, self.shared.is_home(row.workspace_id));
+        let live = Arc::new(Live::new(&row, principal, now));
+        if !self.shared.live.put(hash, &live) && now >= row.last_seen_at.plus(TOUCH) {
+            self.shared.store.sessions().touch(row.id, now).await?;
         }
-        // Two seconds again next time: rows are written after their time is taken.
-        self.followed_until.store(now.0.saturating_sub(2), Ordering::Relaxed);
+        Ok(live)
+    }
+
+    async fn why_ended(&self, hash: &[u8; 32]) -> Result<SessionError, StoreError> {
+        Ok(match self.shared.store.sessions().ending_by_token_hash(hash).await? {
+            None => SessionError::None,
+            Some(Ending::Expired) => SessionError::Expired,
+            Some(_) => SessionError::Ended,
+        })
+    }
+
+    /// Notes that a session comes from elsewhere (A36).
+    async fn moved(&self, live: &Live, client: &Client, now: UnixTime) -> Result<(), SessionError> {
+        let Principal { session_id, user_id, workspace_id, .. } = live.principal;
+        let mut change = self.shared.store.begin().await?;
+        let old = change.sessions().by_id(session_id).await?;
+        let (agent, ip) = (client.user_agent.as_deref(), client.ip_text());
+        change.sessions().set_client(session_id, agent, ip.as_deref()).await?;
+        let (user, workspace) = (Some(user_id), Some(workspace_id));
+        let actor = Actor { kind: "user", user_id: user, workspace_id: workspace, ip: client.ip };
+        let entry = trail::entry(&actor, Action::SessionMove, now)
+            .on("session", session_id)
+            .with("old_ip", old.as_ref().and_then(|row| row.ip.clone()))
+            .with("new_ip", ip)
+            .with("old_user_agent", old.and_then(|row| row.user_agent))
+            .with("new_user_agent", agent);
+        self.shared.audit.record(&mut change, entry).await?;
+        change.commit().await?;
         Ok(())
     }
 
-    fn forget(&self, id: SessionId, at: UnixTime) {
-        self.revocations.note(id, at);
-        self.drop_live(id);
+    /// Notes rights as they are after a change, here or in another process: tokens and cookies
+    /// count for no more at once.
+    pub(super) fn note_rights(&self, now: &MembershipRow) {
+        let (user, workspace) = (now.user_id, now.workspace_id);
+        self.set_rights(workspace, user, now.role, now.level, Some(&now.number), now.changed_at);
     }
 
-    fn drop_live(&self, id: SessionId) {
-        if let Some((_, hash)) = self.hashes.remove(&id) {
-            self.live.remove(&hash);
-        }
+    /// Notes that somebody is no longer in a workspace.
+    pub(super) fn note_removed(&self, workspace: WorkspaceId, user: UserId) {
+        let now = self.shared.now();
+        self.set_rights(workspace, user, Role::Member, Level::NONE, None, now);
+    }
+
+    fn set_rights(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        role: Role,
+        level: Level,
+        number: Option<&str>,
+        at: UnixTime,
+    ) {
+        self.shared.rights.note(workspace, user, RightsNow { level, role, at });
+        self.shared.live.change(user, Some(workspace), |principal| {
+            let kept = Arc::clone(&principal.number);
+            live::set_rights(principal, level, role, number.unwrap_or(&kept));
+        });
+    }
+
+    /// Gives a session that has set its second factor up its full rights; call
+    /// [`Self::forget_copy`] after the commit.
+    pub(super) async fn complete_in(
+        &self,
+        change: &mut Change,
+        id: SessionId,
+        factor: &str,
+    ) -> Result<bool, SessionError> {
+        Ok(change.sessions().complete(id, factor).await?)
+    }
+
+    /// Has a session read anew at its next check.
+    pub(super) fn forget_copy(&self, id: SessionId) {
+        self.shared.live.drop(id);
+    }
+
+    /// Notes another display name.
+    pub(super) fn note_name(&self, user: UserId, name: &str) {
+        self.shared.live.change(user, None, |principal| principal.name = name.into());
     }
 }
 
-impl Live {
-    fn is_expired(&self, now: UnixTime) -> bool {
-        let idle_since = UnixTime(self.last_seen_at.load(Ordering::Relaxed));
-        now >= self.expires_at || now > idle_since.plus(limit::SESSION_IDLE_MAX)
-    }
-}
+/// How stale a stored last use may be.
+const TOUCH: Duration = limit::SESSION_TOUCH_EVERY;
 
-fn principal(user: &UserRow, session_id: SessionId) -> Principal {
-    Principal {
-        user_id: user.id,
-        name: Arc::from(user.display_name.as_str()),
-        number: Arc::from(user.number.as_str()),
-        level: user.level,
-        session_id,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{Level, NewUser};
-    use std::time::Duration;
-
-    struct Fixture {
-        _folder: tempfile::TempDir,
-        clock: Clock,
-        store: Store,
-        user: UserRow,
-    }
-
-    impl Fixture {
-        async fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let store = Store::open(folder.path()).await.unwrap();
-            let new = NewUser {
-                name: "1001".into(),
-                display_name: "Agent 1001".into(),
-                email: None,
-                number: "1001".into(),
-                level: Level::AGENT,
-                password_hash: None,
-            };
-            let user = store.users().insert(&new, UnixTime(1)).await.unwrap();
-            let clock = Clock::manual(UnixTime(1_000_000));
-            Self { _folder: folder, clock, store, user }
-        }
-
-        /// As a process of its own would have it.
-        fn book(&self) -> SessionBook {
-            SessionBook::new(self.store.clone(), self.clock.clone(), Revocations::default())
-        }
-    }
-
-    #[tokio::test]
-    async fn a11_b32_a_session_lasts_8_h_after_its_last_use_and_24_h_in_all() {
-        let fixture = Fixture::new().await;
-        let book = fixture.book();
-        let open = async || book.open(&fixture.user, "password", &Client::default()).await.unwrap();
-        let cookie = open().await.cookie;
-        fixture.clock.advance(Duration::from_secs(8 * 3600 - 1));
-        assert!(book.check(cookie.expose()).await.is_ok());
-        fixture.clock.advance(Duration::from_secs(8 * 3600 + 1));
-        let expired = book.check(cookie.expose()).await;
-        assert!(matches!(expired, Err(SessionError::Expired)), "{expired:?}");
-        let cookie = open().await.cookie;
-        for _ in 0..3 {
-            fixture.clock.advance(Duration::from_secs(7 * 3600));
-            assert!(book.check(cookie.expose()).await.is_ok());
-        }
-        fixture.clock.advance(Duration::from_secs(3 * 3600));
-        assert!(book.check(cookie.expose()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_session_survives_a_restart_and_its_end_is_seen_by_other_processes() {
-        let fixture = Fixture::new().await;
-        let [here, there] = [fixture.book(), fixture.book()];
-        let signed_in = here.open(&fixture.user, "password", &Client::default()).await.unwrap();
-        let principal = there.check(signed_in.cookie.expose()).await.unwrap();
-        assert_eq!(principal, signed_in.principal);
-        let mut listener = here.revocations.subscribe();
-        fixture.clock.advance(Duration::from_secs(5));
-        there.end(principal.session_id, Ending::Revoked).await.unwrap();
-        assert!(there.check(signed_in.cookie.expose()).await.is_err());
-        assert!(here.check(signed_in.cookie.expose()).await.is_ok(), "not heard of yet");
-        here.follow().await.unwrap();
-        assert!(here.check(signed_in.cookie.expose()).await.is_err());
-        assert_eq!(listener.try_recv().unwrap().session_id, principal.session_id);
-        here.follow().await.unwrap();
-        assert!(listener.try_recv().is_err(), "told once");
-    }
-
-    #[tokio::test]
-    async fn the_last_use_is_written_once_a_minute_and_expired_rows_are_ended() {
-        let fixture = Fixture::new().await;
-        let book = fixture.book();
-        let cookie = book.open(&fixture.user, "p", &Client::default()).await.unwrap().cookie;
-        let row =
-            async || fixture.store.sessions().list_of(fixture.user.id).await.unwrap().remove(0);
-        fixture.clock.advance(Duration::from_secs(59));
-        book.check(cookie.expose()).await.unwrap();
-        assert_eq!(row().await.last_seen_at, UnixTime(1_000_000));
-        fixture.clock.advance(Duration::from_secs(1));
-        book.check(cookie.expose()).await.unwrap();
-        assert_eq!(row().await.last_seen_at, UnixTime(1_000_060));
-        fixture.clock.advance(limit::SESSION_IDLE_MAX + Duration::from_secs(120));
-        assert_eq!(book.end_expired().await.unwrap(), 1);
-        assert_eq!(row().await.ended.unwrap().1, Ending::Expired);
-        assert!(book.live.is_empty() && book.hashes.is_empty());
-    }
-
-    #[tokio::test]
-    async fn the_store_holds_no_cookie_and_no_text_but_a_cookie_is_looked_up() {
-        let fixture = Fixture::new().await;
-        let book = fixture.book();
-        let cookie = book.open(&fixture.user, "p", &Client::default()).await.unwrap().cookie;
-        for entry in std::fs::read_dir(fixture._folder.path()).unwrap() {
-            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-            assert!(!bytes.windows(43).any(|window| window == cookie.expose().as_bytes()));
-        }
-        for text in ["", "' OR 1=1 --", &"a".repeat(43), &"\u{1f511}".repeat(11)] {
-            assert!(matches!(book.check(text).await, Err(SessionError::None)));
-        }
+/// A row of the login history about a session.
+pub(super) fn login(row: &SessionRow, event: &str, at: UnixTime) -> LoginRow {
+    LoginRow {
+        id: RecordId::random(),
+        at,
+        event: event.to_owned(),
+        method: row.method.clone(),
+        user_id: Some(row.user_id),
+        workspace_id: Some(row.workspace_id),
+        session_id: Some(row.id),
+        ip: row.ip.clone(),
+        user_agent: row.user_agent.clone(),
     }
 }

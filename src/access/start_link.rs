@@ -49,7 +49,7 @@ mod tests {
     use crate::base::UnixTime;
 
     #[test]
-    fn a40_a_start_link_works_once_and_not_for_ever() {
+    fn sec_a40_a_start_link_works_once_and_not_for_ever() {
         let clock = Clock::manual(UnixTime(1_000));
         let links = StartLinks::new(clock.clone());
         let user = UserId::random();

@@ -75,20 +75,24 @@ impl Tickets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Level, SessionId, UserId};
+    use crate::access::{Level, Proof, Role, SessionId, UserId, WorkspaceId};
     use crate::base::UnixTime;
     use std::time::Duration;
 
     #[test]
-    fn w18_a_ticket_is_good_once_for_30_s_for_the_browser_that_asked() {
+    fn sec_w18_a_ticket_is_good_once_for_30_s_for_the_browser_that_asked() {
         let clock = Clock::manual(UnixTime(1_000));
         let tickets = Tickets::new(clock.clone());
         let principal = Principal {
             user_id: UserId::random(),
+            workspace_id: WorkspaceId::random(),
             name: "Agent".into(),
             number: "1001".into(),
             level: Level::AGENT,
+            role: Role::Member,
+            at_home: false,
             session_id: SessionId::random(),
+            proof: Proof::Cookie,
         };
         let give = || tickets.give(principal.clone(), Some("browser")).unwrap();
         let ticket = give();

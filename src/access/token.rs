@@ -8,26 +8,41 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 
-use super::principal::{Level, Principal, SessionId, UserId};
+use super::principal::{Level, Principal, Proof, Role, SessionId, UserId, WorkspaceId};
 use super::revocation::Revocations;
+use super::rights::RightsTable;
 use crate::base::{Clock, Secret, UnixTime, limit};
-use crate::store::Level as StoredLevel;
+use crate::vault::{SessionTokenKey, SessionTokenKeys};
 
 /// Signs and checks session tokens.
 pub struct Tokens {
     clock: Clock,
     issuer: String,
-    key_name: String,
-    /// The header of a token of ours, encoded.
-    own_header: String,
+    keys: ArcSwap<Keys>,
+    revocations: Revocations,
+    rights: RightsTable,
+}
+
+/// The keys in use.
+struct Keys {
+    active: Key,
+    previous: Option<Key>,
+}
+
+/// One key, as the library wants it.
+struct Key {
+    /// The `kid`.
+    name: String,
+    /// The header of its tokens, encoded.
+    header: String,
     signing: EncodingKey,
     checking: DecodingKey,
-    revocations: Revocations,
 }
 
 /// A token just signed.
@@ -93,6 +108,8 @@ struct Claims<'a> {
     #[serde(borrow)]
     sub: Cow<'a, str>,
     #[serde(borrow)]
+    ws: Cow<'a, str>,
+    #[serde(borrow)]
     sid: Cow<'a, str>,
     #[serde(borrow)]
     jti: Cow<'a, str>,
@@ -100,6 +117,9 @@ struct Claims<'a> {
     nbf: u64,
     exp: u64,
     lvl: u8,
+    #[serde(borrow)]
+    rol: Cow<'a, str>,
+    hom: bool,
     #[serde(borrow)]
     num: Cow<'a, str>,
     #[serde(borrow)]
@@ -110,28 +130,22 @@ impl Tokens {
     pub(super) fn new(
         clock: Clock,
         issuer: String,
-        key: &[u8; 32],
+        keys: &SessionTokenKeys,
         revocations: Revocations,
+        rights: RightsTable,
     ) -> Self {
-        let mut tokens = Self {
-            clock,
-            issuer,
-            key_name: "1".into(),
-            own_header: String::new(),
-            signing: EncodingKey::from_secret(key),
-            checking: DecodingKey::from_secret(key),
-            revocations,
-        };
-        let written = serde_json::to_vec(&tokens.header()).unwrap_or_default();
-        tokens.own_header = URL_SAFE_NO_PAD.encode(written);
-        tokens
+        let keys = ArcSwap::from_pointee(Keys::new(keys));
+        Self { clock, issuer, keys, revocations, rights }
     }
 
-    fn header(&self) -> Header {
-        let mut header = Header::new(Algorithm::HS256);
-        header.typ = Some(TYPE.into());
-        header.kid = Some(self.key_name.clone());
-        header
+    /// Takes other keys into use: after a rotation, by whichever process.
+    pub(super) fn set_keys(&self, keys: &SessionTokenKeys) {
+        let known = self.keys.load();
+        let is_known = known.active.name == keys.active.id.to_string()
+            && known.previous.is_some() == keys.previous.is_some();
+        if !is_known {
+            self.keys.store(Arc::new(Keys::new(keys)));
+        }
     }
 
     /// Signs a token for a principal.
@@ -145,16 +159,20 @@ impl Tokens {
             iss: Cow::Borrowed(&self.issuer),
             aud: Cow::Borrowed(AUDIENCE),
             sub: principal.user_id.to_string().into(),
+            ws: principal.workspace_id.to_string().into(),
             sid: principal.session_id.to_string().into(),
             jti: uuid::Uuid::new_v4().simple().to_string().into(),
             iat: now.0,
             nbf: now.0,
             exp: now.plus(limit::TOKEN_LIFE_MAX).0,
             lvl: principal.level.get(),
+            rol: Cow::Borrowed(principal.role.as_str()),
+            hom: principal.at_home,
             num: Cow::Borrowed(&principal.number),
             name: Cow::Borrowed(&principal.name),
         };
-        let token = jsonwebtoken::encode(&self.header(), &claims, &self.signing)
+        let keys = self.keys.load();
+        let token = jsonwebtoken::encode(&keys.active.to_header(), &claims, &keys.active.signing)
             .map_err(|_| TokenError::Unavailable)?;
         Ok(Minted { token: Secret::new(token), expires_in })
     }
@@ -169,11 +187,12 @@ impl Tokens {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid)?;
         let (header, claims) = message.split_once('.').ok_or(TokenError::Invalid)?;
-        self.check_header(header)?;
+        let keys = self.keys.load();
+        let key = keys.of_header(header)?;
         let is_signed = jsonwebtoken::crypto::verify(
             signature,
             message.as_bytes(),
-            &self.checking,
+            &key.checking,
             Algorithm::HS256,
         );
         if !is_signed.unwrap_or(false) {
@@ -182,26 +201,12 @@ impl Tokens {
         let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| TokenError::Invalid)?;
         let claims: Claims<'_> =
             serde_json::from_slice(&claims).map_err(|_| TokenError::Invalid)?;
-        let principal = self.judge(&claims)?;
+        let mut principal = self.judge(&claims)?;
+        self.rights.lower(&mut principal);
         if self.revocations.is_ended(principal.session_id) {
             return Err(TokenError::SessionEnded);
         }
         Ok(principal)
-    }
-
-    fn check_header(&self, header: &str) -> Result<(), TokenError> {
-        // As we write it, which it nearly always is.
-        if header == self.own_header {
-            return Ok(());
-        }
-        let mut bytes = [0; HEADER_BYTES_MAX];
-        let length =
-            URL_SAFE_NO_PAD.decode_slice(header, &mut bytes).map_err(|_| TokenError::Invalid)?;
-        let bytes = bytes.get(..length).ok_or(TokenError::Invalid)?;
-        let header: StrictHeader<'_> =
-            serde_json::from_slice(bytes).map_err(|_| TokenError::Invalid)?;
-        let is_ours = header.alg == "HS256" && header.typ == TYPE && header.kid == self.key_name;
-        if is_ours { Ok(()) } else { Err(TokenError::Invalid) }
     }
 
     fn judge(&self, claims: &Claims<'_>) -> Result<Principal, TokenError> {
@@ -221,15 +226,64 @@ impl Tokens {
         }
         let level = match claims.lvl {
             0 => Level::NONE,
-            level => StoredLevel::new(level).ok_or(TokenError::Invalid)?,
+            level => Level::new(level).ok_or(TokenError::Invalid)?,
         };
         Ok(Principal {
             user_id: claims.sub.parse::<UserId>().map_err(|_| TokenError::Invalid)?,
+            workspace_id: claims.ws.parse::<WorkspaceId>().map_err(|_| TokenError::Invalid)?,
             session_id: claims.sid.parse::<SessionId>().map_err(|_| TokenError::Invalid)?,
             name: Arc::from(claims.name.as_ref()),
             number: Arc::from(claims.num.as_ref()),
             level,
+            role: Role::from_word(&claims.rol).ok_or(TokenError::Invalid)?,
+            at_home: claims.hom,
+            proof: Proof::Token,
         })
+    }
+}
+
+impl Keys {
+    fn new(keys: &SessionTokenKeys) -> Self {
+        Self { active: Key::new(&keys.active), previous: keys.previous.as_ref().map(Key::new) }
+    }
+
+    /// The key that an encoded header names, if all of the header is as we write it.
+    fn of_header(&self, header: &str) -> Result<&Key, TokenError> {
+        let mut keys = [Some(&self.active), self.previous.as_ref()].into_iter().flatten();
+        // Byte by byte as we write it, which it nearly always is.
+        if let Some(key) = keys.clone().find(|key| key.header == header) {
+            return Ok(key);
+        }
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let length =
+            URL_SAFE_NO_PAD.decode_slice(header, &mut bytes).map_err(|_| TokenError::Invalid)?;
+        let bytes = bytes.get(..length).ok_or(TokenError::Invalid)?;
+        let header: StrictHeader<'_> =
+            serde_json::from_slice(bytes).map_err(|_| TokenError::Invalid)?;
+        let is_ours = header.alg == "HS256" && header.typ == TYPE;
+        let key = keys.find(|key| is_ours && key.name == header.kid);
+        key.ok_or(TokenError::Invalid)
+    }
+}
+
+impl Key {
+    fn new(key: &SessionTokenKey) -> Self {
+        let mut new = Self {
+            name: key.id.to_string(),
+            header: String::new(),
+            signing: EncodingKey::from_secret(key.key.as_ref()),
+            checking: DecodingKey::from_secret(key.key.as_ref()),
+        };
+        let written = serde_json::to_vec(&new.to_header()).unwrap_or_default();
+        new.header = URL_SAFE_NO_PAD.encode(written);
+        new
+    }
+
+    fn to_header(&self) -> Header {
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(TYPE.into());
+        header.kid = Some(self.name.clone());
+        header
     }
 }
 
@@ -239,6 +293,7 @@ const HEADER_BYTES_MAX: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::rights::RightsNow;
     use serde_json::{Value, json};
     use std::time::Duration;
 
@@ -247,17 +302,34 @@ mod tests {
 
     fn tokens() -> (Tokens, Clock) {
         let clock = Clock::manual(UnixTime(NOW));
-        let tokens = Tokens::new(clock.clone(), "here".into(), &KEY, Revocations::default());
-        (tokens, clock)
+        (tokens_with(&clock, &keys(1, None)), clock)
+    }
+
+    fn tokens_with(clock: &Clock, keys: &SessionTokenKeys) -> Tokens {
+        let (revocations, rights) = (Revocations::default(), RightsTable::default());
+        Tokens::new(clock.clone(), "here".into(), keys, revocations, rights)
+    }
+
+    fn keys(active: u32, previous: Option<u32>) -> SessionTokenKeys {
+        let key = |id: u32| {
+            let mut key = KEY;
+            key[31] = key[31].wrapping_add(u8::try_from(id - 1).unwrap());
+            SessionTokenKey { id, key: key.into() }
+        };
+        SessionTokenKeys { active: key(active), previous: previous.map(key) }
     }
 
     fn somebody() -> Principal {
         Principal {
             user_id: UserId::random(),
+            workspace_id: WorkspaceId::random(),
             name: "Agent \"A\" \u{1f511}".into(),
             number: "1001".into(),
             level: Level::AGENT,
+            role: Role::Admin,
+            at_home: true,
             session_id: SessionId::random(),
+            proof: Proof::Token,
         }
     }
 
@@ -269,7 +341,8 @@ mod tests {
         json!({
             "iss": "here", "aud": "rf-api", "sub": UserId::random().to_string(),
             "sid": SessionId::random().to_string(), "jti": "j", "iat": NOW, "nbf": NOW,
-            "exp": NOW + 600, "lvl": 1, "num": "1001", "name": "A",
+            "exp": NOW + 600, "lvl": 1, "num": "1001", "name": "A", "rol": "member",
+            "hom": false, "ws": WorkspaceId::random().to_string(),
         })
     }
 
@@ -301,14 +374,17 @@ mod tests {
         let (tokens, _) = tokens();
         let principal = somebody();
         let minted = tokens.mint(&principal).unwrap();
-        assert_eq!(minted.token.expose().split('.').next().unwrap(), tokens.own_header);
+        assert_eq!(
+            minted.token.expose().split('.').next().unwrap(),
+            tokens.keys.load().active.header
+        );
         assert_eq!(minted.expires_in, 600);
         assert_eq!(tokens.check(minted.token.expose()).unwrap(), principal);
         assert!(tokens.check(&sign(&header(), &claims())).is_ok(), "the forger works");
     }
 
     #[test]
-    fn a01_no_algorithm_is_no_token() {
+    fn b31_sec_a01_no_algorithm_is_no_token() {
         let (tokens, _) = tokens();
         for alg in ["none", "None", "NONE", "nOnE", ""] {
             let header = with(header(), "alg", alg.into());
@@ -326,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a02_other_algorithms_and_other_keys_are_refused() {
+    fn b31_sec_a02_other_algorithms_and_other_keys_are_refused() {
         let (tokens, _) = tokens();
         for alg in ["HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256"] {
             let token = sign(&with(header(), "alg", alg.into()), &claims());
@@ -339,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a03_a_key_name_is_only_ever_compared() {
+    fn sec_a03_a_key_name_is_only_ever_compared() {
         let (tokens, _) = tokens();
         let long = "k".repeat(64 * 1024);
         for kid in ["../../dev/null", "' OR 1=1", "", "2", long.as_str()] {
@@ -353,10 +429,10 @@ mod tests {
     }
 
     #[test]
-    fn a04_every_claim_is_required_typed_known_and_there_once() {
+    fn sec_a04_every_claim_is_required_typed_known_and_there_once() {
         let (tokens, _) = tokens();
         let names: Vec<String> = claims().as_object().unwrap().keys().cloned().collect();
-        assert_eq!(names.len(), 11);
+        assert_eq!(names.len(), 14);
         for name in &names {
             let missing = sign(&header(), &without(claims(), name));
             assert_eq!(tokens.check(&missing), Err(TokenError::Invalid), "no {name}");
@@ -386,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a05_a_header_that_points_anywhere_is_refused() {
+    fn sec_a05_a_header_that_points_anywhere_is_refused() {
         let (tokens, _) = tokens();
         for name in ["jku", "x5u", "jwk", "crit", "x5c", "cty", "zip"] {
             let token = sign(&with(header(), name, json!("http://127.0.0.1:9/k")), &claims());
@@ -398,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a06_a07_another_kind_audience_or_issuer_is_refused() {
+    fn sec_a06_sec_a07_another_kind_audience_or_issuer_is_refused() {
         let (tokens, _) = tokens();
         for typ in ["JWT", "rf-rec+jwt", "RF-AT+JWT", ""] {
             let token = sign(&with(header(), "typ", typ.into()), &claims());
@@ -411,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn a08_times_are_judged_to_the_second() {
+    fn sec_a08_times_are_judged_to_the_second() {
         let (tokens, clock) = tokens();
         let at = |iat: u64, nbf: u64, exp: u64| {
             let claims = with(with(claims(), "iat", json!(iat)), "nbf", json!(nbf));
@@ -434,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn a09_a_token_carries_no_more_than_it_needs() {
+    fn sec_a09_a_token_carries_no_more_than_it_needs() {
         let (tokens, _) = tokens();
         let token = tokens.mint(&somebody()).unwrap().token;
         let claims = token.expose().split('.').nth(1).unwrap();
@@ -443,17 +519,56 @@ mod tests {
         let names: Vec<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(
             names,
-            ["aud", "exp", "iat", "iss", "jti", "lvl", "name", "nbf", "num", "sid", "sub"]
+            [
+                "aud", "exp", "hom", "iat", "iss", "jti", "lvl", "name", "nbf", "num", "rol",
+                "sid", "sub", "ws"
+            ]
         );
     }
 
     #[test]
-    fn a10_a_token_dies_with_its_session() {
+    fn sec_a10_a_token_dies_with_its_session() {
         let (tokens, _) = tokens();
         let principal = somebody();
         let token = tokens.mint(&principal).unwrap().token;
         tokens.revocations.note(principal.session_id, UnixTime(NOW));
         assert_eq!(tokens.check(token.expose()), Err(TokenError::SessionEnded));
+    }
+
+    #[test]
+    fn sec_a27_a_token_counts_for_no_more_than_its_person_may_do_now() {
+        let (tokens, _) = tokens();
+        let principal = Principal { level: Level::ADMIN, ..somebody() };
+        let token = tokens.mint(&principal).unwrap().token;
+        let note = |level, role| {
+            let (ws, user) = (principal.workspace_id, principal.user_id);
+            tokens.rights.note(ws, user, RightsNow { level, role, at: UnixTime(NOW) });
+            let now = tokens.check(token.expose()).unwrap();
+            (now.level, now.role)
+        };
+        assert_eq!(note(Level::AGENT, Role::Member), (Level::AGENT, Role::Member));
+        assert_eq!(note(Level::ADMIN, Role::Owner), (Level::ADMIN, Role::Admin), "never more");
+        assert_eq!(note(Level::NONE, Role::Member).0, Level::NONE);
+        let other = tokens.mint(&Principal { user_id: UserId::random(), ..principal.clone() });
+        let other = tokens.check(other.unwrap().token.expose()).unwrap();
+        assert_eq!(other.level, Level::ADMIN, "somebody else");
+        tokens.rights.forget_old(UnixTime(NOW + 700));
+        assert_eq!(tokens.check(token.expose()).unwrap().level, Level::ADMIN);
+    }
+
+    #[test]
+    fn tokens_of_the_previous_key_are_good_until_it_retires() {
+        let clock = Clock::manual(UnixTime(NOW));
+        let tokens = tokens_with(&clock, &keys(1, None));
+        let old = tokens.mint(&somebody()).unwrap().token;
+        tokens.set_keys(&keys(2, Some(1)));
+        let new = tokens.mint(&somebody()).unwrap().token;
+        assert!(tokens.check(old.expose()).is_ok() && tokens.check(new.expose()).is_ok());
+        tokens.set_keys(&keys(2, None));
+        assert_eq!(tokens.check(old.expose()), Err(TokenError::Invalid));
+        assert!(tokens.check(new.expose()).is_ok());
+        let header = with(header(), "kid", "2".into());
+        assert!(tokens.check(&sign(&header, &claims())).is_err(), "another key's name");
     }
 
     #[test]

@@ -5,13 +5,18 @@
 //! SQLite (WAL, `synchronous=FULL`: what was acknowledged survives a power loss) and on
 //! PostgreSQL. A repository of [`Store`] writes at once, one of [`Change`] in its transaction.
 
+mod api_keys;
 mod audit;
+mod billing;
+mod calls;
 mod change;
 pub mod dump;
 mod error;
 mod id;
 mod identities;
+mod inquiries;
 mod installation;
+mod invites;
 mod level;
 mod link;
 mod lock;
@@ -19,7 +24,10 @@ mod login_attempts;
 mod login_history;
 mod mail_links;
 mod memberships;
+mod numbers;
 mod open;
+mod people;
+mod profile;
 mod role;
 mod second_factors;
 mod secrets;
@@ -32,28 +40,35 @@ mod users;
 mod vault_keys;
 mod workspaces;
 
+pub use api_keys::{ApiKeyListing, ApiKeyRow, ApiKeys};
 pub use audit::{AuditCheckpointRow, AuditFilter, AuditHead, AuditRow, AuditTable};
+pub use billing::{Billing, BillingRow};
+pub use calls::{CallQuarter, CallRow, Calls, NewCall};
 pub use change::Change;
 pub use error::StoreError;
 pub use id::{
     ApiKeyId, InviteId, NotAnId, NumberId, RecordId, SessionId, TrunkId, UserId, WorkspaceId,
 };
 pub use identities::{Identities, IdentityRow};
+pub use inquiries::{Inquiries, InquiryRow};
 pub use installation::{Installation, InstallationTable};
+pub use invites::{InviteRow, Invites};
 pub use level::Level;
 pub use lock::DataLock;
 pub use login_attempts::{LoginAttemptRow, LoginAttempts};
 pub use login_history::{LoginCursor, LoginHistory, LoginListing, LoginRow};
 pub use mail_links::{LinkKind, MailLinkRow, MailLinks};
 pub use memberships::{Member, MembershipRow, Memberships};
+pub use numbers::{NumberAccess, NumberRow, NumberUser, Numbers};
 pub use open::{Backend, Store};
+pub use people::PersonListing;
 pub use role::Role;
 pub use second_factors::{FactorListing, FactorLock, SecondFactorRow, SecondFactors};
 pub use secrets::{SecretListing, SecretRow, Secrets};
 pub use sessions::{Ending, NewSession, SessionRow, Sessions};
 pub use settings::{SettingRow, Settings};
 pub use trunks::{TrunkRow, TrunkSource, TrunkState, Trunks};
-pub use users::{NewUser, UserRow, Users};
+pub use users::{NewUser, Place, UserRow, Users};
 pub use vault_keys::{KeyState, SEALED_COLUMNS, SealedColumn, SealedValue, VaultKeyRow, VaultKeys};
 pub use workspaces::{WorkspaceRow, Workspaces};
 
@@ -83,6 +98,18 @@ macro_rules! repositories {
 repositories! {
     /// The audit.
     audit: AuditTable;
+    /// Keys for programs.
+    api_keys: ApiKeys;
+    /// Who pays.
+    billing: Billing;
+    /// Calls that are over.
+    calls: Calls;
+    /// What strangers wrote.
+    inquiries: Inquiries;
+    /// Invitations.
+    invites: Invites;
+    /// Phone numbers.
+    numbers: Numbers;
     /// This installation.
     installation: InstallationTable;
     /// Who belongs to which workspace.

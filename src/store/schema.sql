@@ -25,6 +25,8 @@ CREATE TABLE users (
     display_name        TEXT    NOT NULL,
     email               TEXT    UNIQUE,
     email_verified_at   INTEGER,
+    -- Signed up by themselves: may not sign in before the address is verified.
+    must_verify         INTEGER NOT NULL DEFAULT 0 CHECK (must_verify IN (0, 1)),
     password_hash       TEXT,
     password_changed_at INTEGER,
     -- PHC strings of former passwords, newest first, one a line.

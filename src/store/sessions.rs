@@ -51,9 +51,9 @@ pub struct NewSession {
     /// SHA-256 of the cookie; `None` for a minted token, which has none.
     pub token_hash: Option<[u8; 32]>,
     /// How they signed in.
-    pub method: &'static str,
+    pub method: String,
     /// The second factor they showed.
-    pub factor: Option<&'static str>,
+    pub factor: Option<String>,
     /// Good for setting up a second factor and nothing else.
     pub enrolling: bool,
     /// Now.
@@ -62,6 +62,27 @@ pub struct NewSession {
     pub user_agent: Option<String>,
     /// From where.
     pub ip: Option<String>,
+}
+
+impl From<NewSession> for SessionRow {
+    /// As it is right after its insertion.
+    fn from(new: NewSession) -> Self {
+        Self {
+            id: new.id,
+            user_id: new.user_id,
+            workspace_id: new.workspace_id,
+            method: new.method,
+            factor: new.factor,
+            enrolling: new.enrolling,
+            created_at: new.created_at,
+            last_seen_at: new.created_at,
+            refreshed_at: new.created_at,
+            pin_until: UnixTime(0),
+            ended: None,
+            user_agent: new.user_agent,
+            ip: new.ip,
+        }
+    }
 }
 
 /// Why a session ended.
@@ -134,8 +155,8 @@ impl Sessions<'_> {
         .bind(new.user_id.as_bytes().as_slice())
         .bind(new.workspace_id.as_bytes().as_slice())
         .bind(new.token_hash.as_ref().map(<[u8; 32]>::as_slice))
-        .bind(new.method)
-        .bind(new.factor)
+        .bind(&new.method)
+        .bind(&new.factor)
         .bind(i64::from(new.enrolling))
         .bind(seconds(new.created_at))
         .bind(&new.user_agent)
@@ -165,6 +186,35 @@ impl Sessions<'_> {
         .bind(hash.as_slice());
         let row = self.link.optional(select).await?;
         row.map(|row| Ok((session(&row)?, member(&row)?))).transpose()
+    }
+
+    /// Why the session of a cookie ended; `None` when there is none that ended.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn ending_by_token_hash(
+        &mut self,
+        hash: &[u8; 32],
+    ) -> Result<Option<Ending>, StoreError> {
+        let select = query(
+            "SELECT ended_reason FROM sessions WHERE token_hash = $1 AND ended_at IS NOT NULL",
+        )
+        .bind(hash.as_slice());
+        let row = self.link.optional(select).await?;
+        row.map(|row| row.word("ended_reason", Ending::from_word)).transpose()
+    }
+
+    /// Lets a session do everything, now that its person has set up a second factor.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn complete(&mut self, id: SessionId, factor: &str) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE sessions SET enrolling = 0, factor = $2 WHERE id = $1 AND ended_at IS NULL",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(factor);
+        Ok(self.link.execute(update).await? == 1)
     }
 
     /// One session, ended or not.
@@ -287,26 +337,54 @@ impl Sessions<'_> {
         Ok(self.link.execute(update).await? == 1)
     }
 
-    /// Ends every session of a person, but not `keep`; the ended ones.
+    /// Ends every session of a person, in one workspace or all, but not `keep`; the ended ones.
     ///
     /// # Errors
     /// The database cannot be used.
     pub async fn end_all_of(
         &mut self,
         user: UserId,
+        workspace: Option<WorkspaceId>,
         keep: Option<SessionId>,
         why: Ending,
         now: UnixTime,
     ) -> Result<Vec<SessionRow>, StoreError> {
         let keep = keep.map_or([0; 16], |id| *id.as_bytes());
+        let is_everywhere = i64::from(workspace.is_none());
+        let workspace = workspace.map_or([0; 16], |id| *id.as_bytes());
         let update = query(
             "UPDATE sessions SET ended_at = $3, ended_reason = $4
              WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL
+                   AND ($5 = 1 OR workspace_id = $6)
              RETURNING *, id AS sid, user_id AS s_user_id, workspace_id AS s_workspace_id,
                        created_at AS s_created_at",
         )
         .bind(user.as_bytes().as_slice())
         .bind(keep.as_slice())
+        .bind(seconds(now))
+        .bind(why.as_str())
+        .bind(is_everywhere)
+        .bind(workspace.as_slice());
+        self.link.returning(update).await?.iter().map(session).collect()
+    }
+
+    /// Ends every session of a workspace; the ended ones.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn end_all_in(
+        &mut self,
+        workspace: WorkspaceId,
+        why: Ending,
+        now: UnixTime,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        let update = query(
+            "UPDATE sessions SET ended_at = $2, ended_reason = $3
+             WHERE workspace_id = $1 AND ended_at IS NULL
+             RETURNING *, id AS sid, user_id AS s_user_id, workspace_id AS s_workspace_id,
+                       created_at AS s_created_at",
+        )
+        .bind(workspace.as_bytes().as_slice())
         .bind(seconds(now))
         .bind(why.as_str());
         self.link.returning(update).await?.iter().map(session).collect()
@@ -391,7 +469,7 @@ mod tests {
                 user_id: user.id,
                 workspace_id: workspace.id,
                 token_hash: Some([byte; 32]),
-                method: "password",
+                method: "password".into(),
                 factor: None,
                 enrolling: false,
                 created_at: UnixTime(100),
@@ -418,7 +496,8 @@ mod tests {
             let ended = store.sessions().ended_since(now).await.unwrap();
             assert_eq!(ended, [(three.id, now)]);
             let why = Ending::PasswordChanged;
-            let rest = store.sessions().end_all_of(user.id, Some(two.id), why, now).await.unwrap();
+            let rest =
+                store.sessions().end_all_of(user.id, None, Some(two.id), why, now).await.unwrap();
             assert_eq!(rest.iter().map(|session| session.id).collect::<Vec<_>>(), [four.id]);
             let all = store.sessions().list_of(user.id).await.unwrap();
             assert_eq!(all.iter().filter(|session| session.ended.is_none()).count(), 1);

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::link::{Columns, Link, seconds};
-use super::{StoreError, UserId};
+use super::{Level, MembershipRow, Role, StoreError, UserId, WorkspaceRow};
 use crate::base::UnixTime;
 
 /// A person.
@@ -22,6 +22,8 @@ pub struct UserRow {
     pub email: Option<String>,
     /// When they showed that they read mail there.
     pub email_verified_at: Option<UnixTime>,
+    /// May not sign in before the address is verified.
+    pub must_verify: bool,
     /// PHC string of argon2id; `None` has no password and cannot sign in with one.
     pub password_hash: Option<String>,
     /// When the password was last set.
@@ -63,6 +65,15 @@ pub struct NewUser {
     pub password_hash: Option<String>,
 }
 
+/// Where a person may work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// As what.
+    pub membership: MembershipRow,
+    /// Where.
+    pub workspace: WorkspaceRow,
+}
+
 /// The people's repository.
 pub struct Users<'a> {
     pub(super) link: Link<'a>,
@@ -97,6 +108,7 @@ impl Users<'_> {
             display_name,
             email,
             email_verified_at,
+            must_verify: false,
             password_hash,
             password_changed_at: changed,
             former_passwords: Vec::new(),
@@ -116,6 +128,90 @@ impl Users<'_> {
     pub async fn by_sign_in(&mut self, name: &str) -> Result<Option<UserRow>, StoreError> {
         let select = query("SELECT * FROM users WHERE name = $1 OR email = $1").bind(name);
         self.link.optional(select).await?.as_ref().map(user).transpose()
+    }
+
+    /// The person of this mail address.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn by_email(&mut self, email: &str) -> Result<Option<UserRow>, StoreError> {
+        let select = query("SELECT * FROM users WHERE email = $1").bind(email);
+        self.link.optional(select).await?.as_ref().map(user).transpose()
+    }
+
+    /// Whether there is anybody.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn is_empty(&mut self) -> Result<bool, StoreError> {
+        Ok(self.link.optional(query("SELECT id FROM users LIMIT 1")).await?.is_none())
+    }
+
+    /// Notes that a person reads mail at this address of theirs; `false` when it is theirs no
+    /// more or was known already.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn verify_email(
+        &mut self,
+        id: UserId,
+        email: &str,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE users SET email_verified_at = $3, must_verify = 0, updated_at = $3
+             WHERE id = $1 AND email = $2 AND email_verified_at IS NULL",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(email)
+        .bind(seconds(now));
+        Ok(self.link.execute(update).await? == 1)
+    }
+
+    /// Lets a person sign in only once their mail address is verified.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn demand_verification(&mut self, id: UserId) -> Result<(), StoreError> {
+        let update =
+            query("UPDATE users SET must_verify = 1 WHERE id = $1").bind(id.as_bytes().as_slice());
+        self.link.execute(update).await.map(drop)
+    }
+
+    /// Where a person may work: their memberships in workspaces that are not closed, the first
+    /// joined first.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn places(&mut self, id: UserId) -> Result<Vec<Place>, StoreError> {
+        let select = query(
+            "SELECT m.*, w.name AS w_name, w.disabled AS w_disabled, w.created_at AS w_created_at
+             FROM memberships AS m JOIN workspaces AS w ON w.id = m.workspace_id
+             WHERE m.user_id = $1 AND w.disabled = 0 ORDER BY m.created_at, m.workspace_id",
+        )
+        .bind(id.as_bytes().as_slice());
+        self.link.all(select).await?.iter().map(place).collect()
+    }
+
+    /// Changes what others see and where days begin; `false` when there is no such person.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn set_shown(
+        &mut self,
+        id: UserId,
+        display_name: &str,
+        time_zone: &str,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE users SET display_name = $2, time_zone = $3, updated_at = $4 WHERE id = $1",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(display_name)
+        .bind(time_zone)
+        .bind(seconds(now));
+        Ok(self.link.execute(update).await? == 1)
     }
 
     /// One person.
@@ -177,6 +273,26 @@ impl Users<'_> {
     }
 }
 
+fn place(row: &AnyRow) -> Result<Place, StoreError> {
+    let level = u8::try_from(row.int("level")?).ok().and_then(Level::new);
+    let membership = MembershipRow {
+        workspace_id: row.id("workspace_id")?,
+        user_id: row.id("user_id")?,
+        role: row.word("role", Role::from_word)?,
+        level: level.ok_or(StoreError::Damaged("level"))?,
+        number: row.text("number")?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+    };
+    let workspace = WorkspaceRow {
+        id: membership.workspace_id,
+        name: row.text("w_name")?,
+        disabled: row.flag("w_disabled")?,
+        created_at: row.time("w_created_at")?,
+    };
+    Ok(Place { membership, workspace })
+}
+
 /// A person from a row that holds all columns of `users`.
 pub(super) fn user(row: &AnyRow) -> Result<UserRow, StoreError> {
     let former = row.text("former_passwords")?;
@@ -187,6 +303,7 @@ pub(super) fn user(row: &AnyRow) -> Result<UserRow, StoreError> {
         display_name: row.text("display_name")?,
         email: row.text_opt("email")?,
         email_verified_at: row.time_opt("email_verified_at")?,
+        must_verify: row.flag("must_verify")?,
         password_hash: row.text_opt("password_hash")?,
         password_changed_at: row.time_opt("password_changed_at")?,
         former_passwords: former.lines().map(str::to_owned).collect(),
