@@ -179,7 +179,7 @@ mod tests {
             Mail::Inquiry(Box::new(inquiry)),
             Mail::Test,
         ] {
-            let Bodies { text, html } = templates.render(&mail).expect(mail.name());
+            let Bodies { text, html } = templates.render(&mail).expect("rendered");
             assert!(html.contains("color-scheme") && html.contains("prefers-color-scheme: dark"));
             for remote in ["<img", "src=", "url(", "<script", "<link", "@import", "<iframe"] {
                 assert!(!html.contains(remote), "{}: {remote}", mail.name());

@@ -20,6 +20,9 @@ struct Ports {
     implicit: u16,
 }
 
+/// A test that waits longer fails and says for what.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A message as the sink saw it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,7 +74,8 @@ impl Sink {
             return None;
         };
         let mut lines = BufReader::new(program.stdout.take().expect("output")).lines();
-        let line = lines.next_line().await.expect("readable").expect("a line");
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let line = line.expect("the program starts").expect("readable").expect("a line");
         let ports = serde_json::from_str(&line).expect("JSON");
         Some(Self { ports, lines, ca_pem, _program: program, _files: files })
     }
@@ -89,7 +93,8 @@ impl Sink {
     }
 
     async fn next(&mut self) -> Seen {
-        let line = self.lines.next_line().await.expect("readable").expect("a message");
+        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+        let line = line.expect("a message in time").expect("readable").expect("a message");
         serde_json::from_str(&line).expect("JSON")
     }
 }

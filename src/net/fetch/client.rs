@@ -119,12 +119,16 @@ pub struct Fetcher {
     pub(super) names: Names,
 }
 
+/// A name server of a test's own.
+#[cfg(test)]
+type LookUp = Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>;
+
 /// Where names are looked up.
 #[derive(Clone)]
 pub(super) enum Names {
     System,
     #[cfg(test)]
-    Fixed(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Fixed(LookUp),
 }
 
 impl Fetcher {

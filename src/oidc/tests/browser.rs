@@ -2,11 +2,15 @@
 //! the form that posts itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::oidc::Callback;
+
+/// A test that waits longer fails and says for what.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Follows `url` until `redirect_uri` is reached; gives what it was sent there.
 pub(super) async fn visit(url: &str, redirect_uri: &str) -> Callback {
@@ -23,7 +27,9 @@ pub(super) async fn visit(url: &str, redirect_uri: &str) -> Callback {
         let mut stream = TcpStream::connect(host).await.expect("connected");
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("answer");
+        let reading = stream.read_to_end(&mut answer);
+        let read = tokio::time::timeout(PATIENCE, reading).await;
+        read.unwrap_or_else(|_| panic!("no end of the answer to {request}")).expect("answer");
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let (head, body) = answer.split_once("\r\n\r\n").expect("head");
         let header = |line: &str, name: &str| {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -59,7 +60,8 @@ async fn start() -> Option<Running> {
         return None;
     };
     let mut lines = BufReader::new(program.stdout.take().expect("output")).lines();
-    let line = lines.next_line().await.expect("readable").expect("a line");
+    let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
+    let line = line.expect("the program starts").expect("readable").expect("a line");
     Some(Running { all: serde_json::from_str(&line).expect("JSON"), _program: program })
 }
 
@@ -171,7 +173,8 @@ async fn a05_sec_a35_a_changed_dropped_or_replayed_answer_gives_no_identity() {
             change(&mut callback);
             callback
         };
-        let cases: [(fn(&mut Callback), &str); 6] = [
+        type Change = fn(&mut Callback);
+        let cases: [(Change, &str); 6] = [
             (|callback| callback.state = None, "oidc_state"),
             (|callback| callback.state = Some("x".repeat(43)), "oidc_state"),
             (|callback| callback.code = None, "oidc_code"),
