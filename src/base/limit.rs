@@ -418,7 +418,7 @@ pub const THROTTLE_ACCOUNTS_MAX: usize = 57_344;
 /// live sessions. More: as above.
 pub const THROTTLE_CALLERS_MAX: usize = 114_688;
 
-/// Most records of ended calls that wait for the database; more are counted and lost.
+/// Most records of calls that wait for the database; more are counted and lost.
 pub const CALL_RECORDS_MAX: usize = 4_096;
 
 /// How long a sign-in code is of use to its reader (requirements B8); its mail is not tried longer.
@@ -493,3 +493,43 @@ pub const REASON_CHARS_MAX: usize = 200;
 
 /// Longest `User-Agent` kept, characters.
 pub const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// How long an invitation can be accepted.
+pub const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Most open invitations of one workspace. More are refused: mail goes out for each.
+pub const INVITES_OPEN_MAX: u64 = 1_000;
+
+/// Rows of one page of a phone number's history.
+pub const NUMBER_HISTORY_ROWS: i64 = 200;
+
+/// Longest life of an API key that ends by itself, days.
+pub const API_KEY_DAYS_MAX: u32 = 3_650;
+
+/// How long an API key's copy in memory counts. Changes drop it at once; this bounds what would be
+/// missed.
+pub const API_KEY_CACHED_MAX: Duration = Duration::from_secs(60);
+
+/// Most API keys kept in memory; others are read from the database at each request.
+pub const API_KEYS_CACHED_MAX: usize = 10_000;
+
+/// How stale the stored time of an API key's last use may be.
+pub const API_KEY_TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+/// Most inquiries of strangers kept; more get 503 until old ones are forgotten.
+pub const INQUIRIES_MAX: u64 = 20_000;
+
+/// How long inquiries are kept.
+pub const INQUIRY_KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Longest words of an inquiry, characters.
+pub const INQUIRY_CHARS_MAX: usize = 4_000;
+
+/// Largest time zone file read, bytes; the largest ones are 4 kB.
+pub const TIME_ZONE_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Most days of one report.
+pub const REPORT_DAYS_MAX: i64 = 366;
+
+/// Most rows of one export: what a spreadsheet opens, and no more than a few megabytes of memory.
+pub const EXPORT_ROWS_MAX: i64 = 50_000;

@@ -1,0 +1,72 @@
+//! What names, mail addresses and numbers look like.
+
+use super::OrganisationError;
+
+/// A sign-in name, in its one spelling: lower case.
+pub(super) fn name(text: &str) -> Result<String, OrganisationError> {
+    let is_name = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let must = "must be 1 to 64 letters a-z, digits, dots, hyphens or underscores";
+    if is_name { Ok(text.to_ascii_lowercase()) } else { invalid("name", must) }
+}
+
+/// What others see: one line of 1 to 64 characters, without the spaces around it.
+pub(super) fn line(field: &'static str, text: &str) -> Result<String, OrganisationError> {
+    let text = text.trim();
+    let is_line =
+        text.len() <= 256 && (1..=64).contains(&text.chars().count()) && !text.chars().any(is_odd);
+    let must = "must be one line of 1 to 64 characters";
+    if is_line { Ok(text.to_owned()) } else { invalid(field, must) }
+}
+
+/// A text of several lines of at most so many characters; may be empty.
+pub(super) fn lines(
+    field: &'static str,
+    text: &str,
+    longest: usize,
+) -> Result<String, OrganisationError> {
+    let is_text = text.chars().nth(longest).is_none()
+        && !text.chars().any(|c| is_odd(c) && c != '\n' && c != '\r' && c != '\t');
+    let must = "is too long or has control characters";
+    if is_text { Ok(text.trim().to_owned()) } else { invalid(field, must) }
+}
+
+/// A mail address, in its one spelling: lower case.
+pub(super) fn email(text: &str) -> Result<String, OrganisationError> {
+    let text = text.trim();
+    let is_part = |part: &str| !part.is_empty() && !part.contains('@');
+    let is_mail = text.len() <= 254
+        && !text.chars().any(|c| is_odd(c) || c.is_whitespace() || "<>,;:\"\\()[]".contains(c))
+        && text.split_once('@').is_some_and(|(user, host)| {
+            is_part(user) && is_part(host) && host.len() > 2 && !host.starts_with('.')
+        });
+    let must = "must be a mail address such as name@example.com";
+    if is_mail { Ok(text.to_lowercase()) } else { invalid("email", must) }
+}
+
+/// The number a person's phones are rung at inside the workspace.
+pub(super) fn extension(text: &str) -> Result<String, OrganisationError> {
+    let is_number =
+        (1..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { Ok(text.to_owned()) } else { invalid("number", "must be 1 to 16 digits") }
+}
+
+/// A number of the telephone network (E.164, or as the carrier writes it).
+pub(super) fn phone_number(text: &str) -> Result<String, OrganisationError> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number =
+        (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let must = "must be 3 to 15 digits, with or without + before them";
+    if is_number { Ok(text.to_owned()) } else { invalid("number", must) }
+}
+
+pub(super) fn invalid<T>(field: &'static str, must: &'static str) -> Result<T, OrganisationError> {
+    Err(OrganisationError::Invalid { field, must })
+}
+
+/// Control characters, and those that turn the direction of text around: names are shown beside
+/// other names.
+fn is_odd(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
