@@ -18,7 +18,8 @@ import {
   type PhoneProblem,
   type PhoneState,
 } from '../phone/index.ts';
-import type { BuiltInNumber, Me, PhoneSettings } from '../api/client.ts';
+import type { BuiltInNumber, PhoneSettings } from '../api/phone.ts';
+import type { Me } from '../api/session.ts';
 
 export interface RecentCall extends CallView {
   wasAnswered: boolean;

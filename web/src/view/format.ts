@@ -1,5 +1,5 @@
 /** How calls and times are written. */
-import type { BuiltInNumber } from '../api/client.ts';
+import type { BuiltInNumber } from '../api/phone.ts';
 import type { CallView } from '../phone/index.ts';
 
 export function nameOf(call: { number: string; displayName: string | null }, builtIn: BuiltInNumber[]): string {

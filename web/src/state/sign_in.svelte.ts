@@ -1,0 +1,79 @@
+/** The steps from a name and a password to a session. */
+import { isFactorWanted, sessionApi, type FactorMethod, type Me, type SignInOptions } from '../api/session.ts';
+import { Submission } from './submission.svelte.ts';
+
+const EMAIL_AGAIN_MS = 30_000;
+
+export class SignInModel {
+  step = $state<'password' | 'factor'>('password');
+  options = $state.raw<SignInOptions | null>(null);
+  methods = $state.raw<FactorMethod[]>([]);
+  method = $state<FactorMethod>('totp');
+  hasMailed = $state(false);
+  /** Asking for mail after mail helps nobody. */
+  mayMail = $state(true);
+  readonly submission = new Submission();
+  readonly mailing = new Submission();
+
+  #attempt = '';
+  readonly #welcome: (me: Me) => Promise<void>;
+
+  constructor(welcome: (me: Me) => Promise<void>) {
+    this.#welcome = welcome;
+    void this.#readOptions();
+  }
+
+  async password(user: string, password: string): Promise<void> {
+    await this.submission.run(async () => {
+      const answer = await sessionApi.login(user, password);
+      if (!isFactorWanted(answer)) return this.#welcome(answer);
+      this.#attempt = answer.attempt;
+      this.methods = answer.methods;
+      this.hasMailed = answer.email_sent;
+      this.method = answer.methods[0] ?? 'totp';
+      this.step = 'factor';
+    });
+  }
+
+  async factor(code: string): Promise<void> {
+    await this.submission.run(async () => this.#welcome(await sessionApi.factor(this.#attempt, this.method, code)));
+    // A try that is too old, or had too many wrong codes, has to begin again.
+    if (this.submission.code !== null && OVER.test(this.submission.code)) this.#toPassword();
+  }
+
+  choose(method: FactorMethod): void {
+    this.method = method;
+    this.submission.clear();
+    this.mailing.clear();
+    if (method === 'email' && !this.hasMailed) void this.mail();
+  }
+
+  /** Has a code mailed, or another one. */
+  async mail(): Promise<void> {
+    const words = this.hasMailed ? 'Another code is on its way. The one before it is no longer good.' : 'A code is on its way.';
+    if (await this.mailing.run(() => sessionApi.emailCode(this.#attempt), words)) {
+      this.hasMailed = true;
+      this.mayMail = false;
+      setTimeout(() => (this.mayMail = true), EMAIL_AGAIN_MS);
+    }
+  }
+
+  startOver(): void {
+    this.submission.clear();
+    this.mailing.clear();
+    this.#toPassword();
+  }
+
+  #toPassword(): void {
+    this.step = 'password';
+    this.#attempt = '';
+    this.hasMailed = false;
+  }
+
+  async #readOptions(): Promise<void> {
+    // Without an answer there is still the password.
+    this.options = await sessionApi.options().catch(() => null);
+  }
+}
+
+const OVER = /^(attempt_|sign_in_over|too_old)/;
