@@ -205,3 +205,48 @@ test('a connection that says nothing does not keep others out', async (t) => {
   t.after(() => silent.forEach((socket) => socket.destroy()));
   assert.equal((await server.client().get('/healthz')).status, 200);
 });
+
+test('sec_w15 HTTP/2 is not spoken, so that its floods have nothing to flood', async (t) => {
+  const server = await serve(t);
+  const spoken = (protocols) => new Promise((resolve) => {
+    const socket = tls.connect({ host: '127.0.0.1', port: server.port, servername: 'localhost', rejectUnauthorized: false, ALPNProtocols: protocols }, () => { resolve(socket.alpnProtocol); socket.destroy(); });
+    socket.on('error', (error) => resolve(error.code ?? error.message));
+  });
+  assert.equal(await spoken(['h2', 'http/1.1']), 'http/1.1');
+  assert.notEqual(await spoken(['h2']), 'h2');
+  const preface = await new Promise((resolve) => {
+    const socket = tls.connect({ host: '127.0.0.1', port: server.port, servername: 'localhost', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] }, () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0'));
+    let got = '';
+    socket.on('data', (part) => { got += part.toString('latin1'); });
+    socket.on('close', () => resolve(got));
+    socket.on('error', () => resolve(got));
+  });
+  assert.doesNotMatch(preface, /^\0\0/, 'no frames come back');
+});
+
+test('sec_o03 nothing that is sent makes a line of the log, or moves the cursor of who reads it', async (t) => {
+  const server = await serve(t, { log: 'trace', extra: '[log]\nformat = "json"\n', dirty: true });
+  const client = await server.setUp();
+  const evil = ['a\r\n{"level":"ERROR","forged":true}', 'b\n2026-01-01T00:00:00Z ERROR forged', '\u001b[2J\u001b[31mforged', '\u2028forged', '\u0085forged', '"},"forged":"', '\u202eforged', '\u0007forged'];
+  for (const text of evil) {
+    await server.client().login(text, text);
+    await server.client().get(`/api/v1/users/${encodeURIComponent(text)}`);
+    await server.client().get(`/${encodeURIComponent(text)}?x=${encodeURIComponent(text)}`);
+    await client.patch('/api/v1/me', { display_name: text });
+    await client.post('/api/v1/users', { name: text, display_name: text, email: text, number: text });
+    await client.put('/api/v1/settings/mail', { host: text, port: 25, from: text, tls: 'opportunistic' });
+    await server.client().get('/', { headers: { 'user-agent': Buffer.from(text.replace(/[\r\n]/g, '\t')).toString('latin1').replace(/[^\t\x20-\x7e\x80-\xff]/g, '\t') } });
+  }
+  const raw = tls.connect({ host: '127.0.0.1', port: server.port, servername: 'localhost', rejectUnauthorized: false }, () => raw.write('GET /\x1b[31m HTTP/1.1\r\nHost: local\x1bhost\r\nUser-Agent: \x1b[2Jforged\r\n\r\n'));
+  raw.on('error', () => {});
+  await new Promise((resolve) => { raw.on('close', resolve); setTimeout(resolve, 1000); });
+  raw.destroy();
+  const lines = server.readLog().split('\n').filter(Boolean);
+  assert.ok(lines.length > 20, `${lines.length} lines`);
+  for (const line of lines) {
+    let row;
+    try { row = JSON.parse(line); } catch { assert.fail(`not one record: ${JSON.stringify(line.slice(0, 200))}`); }
+    assert.equal(row.forged, undefined, line);
+    assert.doesNotMatch(line, /[\u0000-\u001f\u007f\u0085\u2028\u202e]/, line.slice(0, 200));
+  }
+});
