@@ -47,10 +47,10 @@ export interface ApiKey {
 }
 
 export const accessApi = {
-  sessions: (cursor?: string) => get<List<Session>>(withQuery('/api/v1/sessions', { cursor })),
+  sessions: () => get<List<Session>>('/api/v1/sessions'),
   endSession: (id: string) => remove(`/api/v1/sessions/${segment(id)}`),
-  logins: (cursor?: string) => get<List<Login>>(withQuery('/api/v1/login-history', { cursor })),
+  logins: (after?: string) => get<List<Login>>(withQuery('/api/v1/login-history', { after })),
   loginsCsv: '/api/v1/login-history.csv',
-  keys: (cursor?: string) => get<List<ApiKey>>(withQuery('/api/v1/api-keys', { cursor })),
+  keys: () => get<List<ApiKey>>('/api/v1/api-keys'),
   revokeKey: (id: string) => remove(`/api/v1/api-keys/${segment(id)}`),
 };

@@ -31,6 +31,8 @@ export interface TotpSecret {
 
 export interface PinState {
   set: boolean;
+  /** Whether the workspace wants everybody to have one. */
+  required: boolean;
   unlocked_until: Time | null;
   locked_until: Time | null;
 }
@@ -53,10 +55,10 @@ export const accountApi = {
   change: (changes: { display_name?: string; time_zone?: string }) => patch(me, changes),
   workspaces: () => get<List<MyWorkspace>>(`${me}/workspaces`),
   switchWorkspace: (id: string) => post<Me>(`${me}/workspace`, { id }),
-  sessions: (cursor?: string) => get<List<Session>>(withQuery(`${me}/sessions`, { cursor })),
+  sessions: () => get<List<Session>>(`${me}/sessions`),
   endSession: (id: string) => remove(`${me}/sessions/${segment(id)}`),
   endAll: (how: { keep_current: boolean; api_keys: boolean }) => post<{ ended: number }>(`${me}/sessions/end-all`, how),
-  logins: (cursor?: string) => get<List<Login>>(withQuery(`${me}/logins`, { cursor })),
+  logins: (after?: string) => get<List<Login>>(withQuery(`${me}/logins`, { after })),
   changePassword: (change: { old: string; new: string; end_other_sessions: boolean }) => post(`${me}/password`, change),
   factor: () => get<Factor>(`${me}/second-factor`),
   beginTotp: () => post<TotpSecret>(`${me}/second-factor/totp`),
@@ -67,7 +69,7 @@ export const accountApi = {
   setPin: (pin: string, password: string) => put(`${me}/pin`, { pin, password }),
   removePin: (password: string) => post(`${me}/pin/remove`, { password }),
   unlockPin: (pin: string) => post<{ unlocked_until: Time }>(`${me}/pin/unlock`, { pin }),
-  keys: (cursor?: string) => get<List<ApiKey>>(withQuery(`${me}/api-keys`, { cursor })),
+  keys: () => get<List<ApiKey>>(`${me}/api-keys`),
   makeKey: (key: NewKey) => post<MadeKey>(`${me}/api-keys`, filled(key)),
   revokeKey: (id: string) => remove(`${me}/api-keys/${segment(id)}`),
 };

@@ -1,5 +1,5 @@
 /** People of the workspace, invitations, and who has which second factor. */
-import { filled, get, patch, post, put, remove, segment, withQuery, type List, type Time } from './http.ts';
+import { filled, get, patch, post, put, remove, segment, type List, type Time } from './http.ts';
 import type { Session, UserRef } from './access.ts';
 import type { Role } from './session.ts';
 
@@ -47,7 +47,7 @@ export interface Invite {
   role: Role;
   level: number;
   number: string;
-  invited_by: UserRef | string | null;
+  invited_by: UserRef | null;
   created_at: Time;
   expires_at: Time;
   state: 'open' | 'accepted' | 'revoked' | 'expired';
@@ -63,7 +63,7 @@ export interface NewInvite {
 const user = (id: string) => `/api/v1/users/${segment(id)}`;
 
 export const peopleApi = {
-  list: (cursor?: string) => get<List<User>>(withQuery('/api/v1/users', { cursor })),
+  list: () => get<List<User>>('/api/v1/users'),
   add: (person: NewUser) => post<User>('/api/v1/users', filled(person)),
   show: (id: string) => get<User>(user(id)),
   change: (id: string, changes: UserChanges) => patch<User>(user(id), changes),
@@ -72,12 +72,12 @@ export const peopleApi = {
   sessions: (id: string) => get<List<Session>>(`${user(id)}/sessions`),
   endSessions: (id: string) => post<{ ended: number } | null>(`${user(id)}/sessions/end-all`),
 
-  factors: (cursor?: string) => get<List<FactorStatus>>(withQuery('/api/v1/second-factors', { cursor })),
+  factors: () => get<List<FactorStatus>>('/api/v1/second-factors'),
   resetFactor: (id: string) => post(`${user(id)}/second-factor/reset`),
   exempt: (id: string, until: Time, reason: string) => put(`${user(id)}/second-factor/exemption`, { until, reason }),
   endExemption: (id: string) => remove(`${user(id)}/second-factor/exemption`),
 
-  invites: (cursor?: string) => get<List<Invite>>(withQuery('/api/v1/invites', { cursor })),
+  invites: () => get<List<Invite>>('/api/v1/invites'),
   invite: (invite: NewInvite) => post<Invite>('/api/v1/invites', filled(invite)),
   revokeInvite: (id: string) => remove(`/api/v1/invites/${segment(id)}`),
 };

@@ -17,12 +17,15 @@ test('whatever the body is, there are words', () => {
   }
   assert.match(problemWords(new TypeError('x')), /Reload/);
   assert.match(problemWords(new ApiProblem({ status: 0 })), /cannot be reached/);
+  assert.equal(problemWords(problemOf(502, { detail: 'the mail was not sent' }, null)), 'The mail was not sent.');
   assert.match(problemWords(problemOf(500, { detail: 'secret internals' }, null)), /server has a problem/);
 });
 
 test('a32_being_limited_says_for_how_long', () => {
   assert.equal(problemWords(problemOf(429, {}, '1')), 'Too many tries. Try again in 1 second.');
   assert.equal(problemWords(problemOf(429, {}, '45')), 'Too many tries. Try again in 45 seconds.');
+  const locked = problemOf(429, { code: 'pin_locked', locked_until: '2026-01-01T00:15:00Z' }, null, Date.parse('2026-01-01T00:00:00Z'));
+  assert.equal(problemWords(locked), 'Too many tries. Try again in 15 minutes.');
   assert.equal(problemWords(problemOf(429, {}, '900')), 'Too many tries. Try again in 15 minutes.');
 });
 

@@ -40,10 +40,10 @@ export class ApiProblem extends Error {
 const SIGNED_OUT = new Set(['not_signed_in', 'session_expired', 'session_ended']);
 
 /** Reads the body of a refusal, whatever it is. */
-export function problemOf(status: number, body: unknown, retryAfter: string | null): ApiProblem {
+export function problemOf(status: number, body: unknown, retryAfter: string | null, now = Date.now()): ApiProblem {
   const members = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const text = (name: string) => (typeof members[name] === 'string' ? (members[name] as string) : null);
-  const seconds = Number(retryAfter ?? members['retry_after'] ?? Number.NaN);
+  const seconds = Number(retryAfter ?? members['retry_after'] ?? secondsUntil(text('locked_until'), now));
   return new ApiProblem({
     status,
     code: text('code'),
@@ -53,12 +53,18 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
   });
 }
 
+/** A lock says when it ends instead. */
+function secondsUntil(time: string | null, now: number): number {
+  return time === null ? Number.NaN : (Date.parse(time) - now) / 1000;
+}
+
 /** What to tell the person about a failed request. */
 export function problemWords(error: unknown): string {
   if (!(error instanceof ApiProblem)) return 'Something went wrong in this page. Reload it and try again.';
   if (error.status === 0) return 'The server cannot be reached. Check your connection and try again.';
   if (error.isRateLimit) return waitWords(error.retryAfterS);
-  if (error.status === 503 && error.detail) return sentence(error.detail);
+  // Busy, or another server's fault: those say what to do. Of a fault of its own the server says nothing useful.
+  if ((error.status === 502 || error.status === 503) && error.detail) return sentence(error.detail);
   if (error.status >= 500) return 'The server has a problem. Try again in a moment.';
   if (error.isSignedOut) return signedOutWords(error.code);
   const own = error.code === null ? undefined : OWN_WORDS[error.code];
@@ -77,6 +83,7 @@ const OWN_WORDS: Record<string, string> = {
 
 export function waitWords(seconds: number | null): string {
   if (seconds === null) return 'Too many tries. Wait a little and try again.';
+  if (seconds >= 7200) return `Too many tries. Try again in ${Math.ceil(seconds / 3600)} hours.`;
   if (seconds >= 120) return `Too many tries. Try again in ${Math.ceil(seconds / 60)} minutes.`;
   return `Too many tries. Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`;
 }

@@ -50,6 +50,8 @@ export interface InviteView {
   email: string;
   workspace: string;
   role: Role;
+  /** There is an account with this address already: it signs in and joins. */
+  has_account: boolean;
 }
 
 export interface NewPerson {
@@ -74,7 +76,8 @@ export const sessionApi = {
   verifyEmail: (key: string) => post('/api/v1/email/verify', { key }),
   resendVerification: (email: string) => post('/api/v1/email/resend', { email }),
   lookAtInvite: (key: string) => post<InviteView>('/api/v1/invites/look', { key }),
-  acceptInvite: (key: string, person: NewPerson) => post<Me>('/api/v1/invites/accept', { key, ...person }),
+  acceptInvite: (key: string, person: NewPerson) => post<Me | FactorWanted>('/api/v1/invites/accept', { key, ...person }),
+  joinWithInvite: (key: string) => post('/api/v1/invites/join', { key }),
   setUp: (key: string, person: NewPerson & { email: string; workspace: string }) =>
     post<Me>('/api/v1/set-up', filled({ key, ...person })),
   signUp: (person: { email: string; password: string; display_name: string; workspace: string }) => post('/api/v1/sign-up', person),

@@ -26,14 +26,21 @@ export interface MailSettings {
   port: number;
   user: string | null;
   from: string;
+  /** `opportunistic`, `required` or `implicit`. */
   tls: string;
+  /** Its certificate authority; the system's when there is none. */
+  ca_pem: string | null;
   has_password: boolean;
 }
 
 export interface Provider {
   name: string;
-  issuer: string;
+  issuer: string | null;
   client_id: string;
+  team_id: string | null;
+  key_id: string | null;
+  /** The address to register at the provider. */
+  redirect_uri: string;
   has_secret: boolean;
   enabled: boolean;
 }
@@ -68,8 +75,10 @@ export interface NewTrunk {
   port: number;
   user: string;
   password: string;
+  ca_pem: string;
   media: string;
   register: boolean;
+  domain: string;
 }
 
 export interface Billing {

@@ -1,11 +1,13 @@
 /** The address bar and the view, kept together without ever loading the page again: a call must survive. */
-import { isOurs, keyIn, routeOf } from './routes.ts';
+import { attemptIn, isOurs, keyIn, routeOf } from './routes.ts';
 
 class Router {
   path = $state(location.pathname);
   search = $state(location.search);
   /** The key a link brought; taken out of the address at once, before anything can log or share it. */
   key = $state<string | null>(null);
+  /** The sign-in that goes on after an identity provider; as secret as a key. */
+  #attempt: ReturnType<typeof attemptIn> = null;
   /** False until the person first goes somewhere: only then does focus follow. */
   hasMoved = false;
   readonly route = $derived(routeOf(this.path));
@@ -33,6 +35,12 @@ class Router {
     return key;
   }
 
+  useAttempt(): ReturnType<typeof attemptIn> {
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    return attempt;
+  }
+
   #read(isMove: boolean): void {
     this.#takeKey();
     if (isMove && location.pathname !== this.path) this.hasMoved = true;
@@ -42,8 +50,10 @@ class Router {
 
   #takeKey(): void {
     const key = keyIn(location.hash);
-    if (key === null) return;
+    const attempt = attemptIn(location.hash);
+    if (key === null && attempt === null) return;
     this.key = key;
+    this.#attempt = attempt;
     history.replaceState(null, '', `${location.pathname}${location.search}`);
   }
 

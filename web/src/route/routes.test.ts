@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isOurs, keyIn, routeOf, SECURITY_PARTS, securityPath, SETTINGS_PARTS, settingsPath } from './routes.ts';
+import { attemptIn, isOurs, keyIn, routeOf, SECURITY_PARTS, securityPath, SETTINGS_PARTS, settingsPath } from './routes.ts';
 
 test('c1_every_security_page_has_an_address_that_leads_back_to_it', () => {
   assert.equal(SECURITY_PARTS.length, 5);
@@ -24,6 +24,12 @@ test('a key is read from the fragment and from nowhere else', () => {
   assert.equal(keyIn('#k=abc-_1'), 'abc-_1');
   assert.equal(keyIn('#a=1&k=x%2By'), 'x+y');
   for (const hash of ['', '#', '#k=', '#key=1', '?k=1']) assert.equal(keyIn(hash), null, hash);
+});
+
+test('a sign-in that waits for its second factor is read from the fragment', () => {
+  assert.deepEqual(attemptIn('#attempt=a-b_c&methods=totp,recovery&email_sent=false'), { attempt: 'a-b_c', methods: ['totp', 'recovery'], email_sent: false });
+  assert.deepEqual(attemptIn('#attempt=x&methods=&email_sent=true'), { attempt: 'x', methods: [], email_sent: true });
+  for (const hash of ['', '#', '#attempt=', '#k=1', '?attempt=x']) assert.equal(attemptIn(hash), null, hash);
 });
 
 test('only plain links to our own views are followed without loading the page', () => {

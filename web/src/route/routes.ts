@@ -94,6 +94,16 @@ export function keyIn(hash: string): string | null {
   return key === '' ? null : key;
 }
 
+/** The fragment an identity provider's way back ends with when a second factor is asked. */
+export function attemptIn(hash: string): { attempt: string; methods: string[]; email_sent: boolean } | null {
+  if (!hash.startsWith('#')) return null;
+  const members = new URLSearchParams(hash.slice(1));
+  const attempt = members.get('attempt');
+  if (!attempt) return null;
+  const methods = (members.get('methods') ?? '').split(',').filter((method) => method !== '');
+  return { attempt, methods, email_sent: members.get('email_sent') === 'true' };
+}
+
 /** Whether a click on a link should change the view instead of loading a page. */
 export function isOurs(link: { origin: string; pathname: string; target: string; hasDownload: boolean }, origin: string): boolean {
   if (link.origin !== origin || link.hasDownload || (link.target !== '' && link.target !== '_self')) return false;

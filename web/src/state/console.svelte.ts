@@ -3,7 +3,7 @@ import { onRefusal } from '../api/http.ts';
 import { accountApi } from '../api/account.ts';
 import { phoneApi } from '../api/phone.ts';
 import { ApiProblem, problemWords, signedOutWords } from '../api/problem.ts';
-import { sessionApi, type Me } from '../api/session.ts';
+import { isFactorWanted, sessionApi, type FactorMethod, type FactorWanted, type Me } from '../api/session.ts';
 import { router } from '../route/router.svelte.ts';
 import { PhoneModel } from './phone.svelte.ts';
 
@@ -23,6 +23,8 @@ export class ConsoleModel {
   /** Outlives a lost session, because its calls do. */
   phone = $state.raw<PhoneModel | null>(null);
 
+  /** A sign-in whose second factor is still to be shown. */
+  #pendingFactor: FactorWanted | null = null;
   /** Whose phone it is: the number is the workspace's, so both must stay the same. */
   #phoneOf: string | null = null;
   #isChecking = false;
@@ -30,6 +32,8 @@ export class ConsoleModel {
   async start(): Promise<void> {
     onRefusal((problem) => this.#refused(problem));
     this.notice = providerNotice();
+    const attempt = router.useAttempt();
+    if (attempt) this.#pendingFactor = { mfa_required: true, ...attempt, methods: attempt.methods as FactorMethod[] };
     if (router.route.at === 'home') {
       const key = router.useKey();
       if (key !== null) await this.#useStartKey(key);
@@ -45,9 +49,20 @@ export class ConsoleModel {
     this.notice = null;
     if (!me.enrolling) await this.#keepPhone(me);
     this.view = 'signed-in';
-    const at = router.route.at;
-    // The phone is where one works; the address may ask for another page.
-    if (at === 'home' || at === 'sign-in') router.go(`/${this.#firstPage(me)}${at === 'home' ? router.search : ''}`, 'replace');
+  }
+
+  /** What a link or a form answered: a session, or the question for the second factor. */
+  async proceed(answer: Me | FactorWanted): Promise<void> {
+    if (!isFactorWanted(answer)) return this.welcome(answer);
+    this.#pendingFactor = answer;
+    this.view = 'sign-in';
+    router.go('/sign-in', 'replace');
+  }
+
+  takePendingFactor(): FactorWanted | null {
+    const pending = this.#pendingFactor;
+    this.#pendingFactor = null;
+    return pending;
   }
 
   async signOut(): Promise<void> {
@@ -79,6 +94,11 @@ export class ConsoleModel {
 
   may(permission: string): boolean {
     return this.me?.permissions.includes(permission) ?? false;
+  }
+
+  /** Where one works when the address names no page. */
+  get firstPage(): string {
+    return this.mayOpen('phone') ? 'phone' : (this.me?.pages[0]?.name ?? 'profile');
   }
 
   mayOpen(page: string): boolean {
@@ -153,10 +173,6 @@ export class ConsoleModel {
     return model;
   }
 
-  #firstPage(me: Me): string {
-    return this.mayOpen('phone') ? 'phone' : (me.pages[0]?.name ?? 'profile');
-  }
-
   #closePhone(): void {
     this.phone?.close();
     this.phone = null;
@@ -193,6 +209,8 @@ const PROVIDER_WORDS: Record<string, string> = {
   link_requires_verification:
     'There is an account with this mail address, but the address is not verified yet. Sign in with the password and verify it first.',
   no_account: 'Nobody here has this mail address. Ask for an invitation.',
-  email_unverified: 'The other account has no verified mail address, so it cannot be used here.',
-  access_denied: 'The other account did not allow it. Try again, or use your password.',
+  identity_unverified: 'The other account has no verified mail address, so it cannot be used here.',
+  sign_up_closed: 'Nobody here has this mail address, and accounts are made by invitation. Ask an administrator for one.',
+  oidc_state: 'Signing in took too long, or it was begun in another window. Try again.',
+  oidc_denied: 'The other account did not allow it. Try again, or use your password.',
 };

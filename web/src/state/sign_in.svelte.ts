@@ -1,5 +1,5 @@
 /** The steps from a name and a password to a session. */
-import { isFactorWanted, sessionApi, type FactorMethod, type Me, type SignInOptions } from '../api/session.ts';
+import { isFactorWanted, sessionApi, type FactorMethod, type FactorWanted, type Me, type SignInOptions } from '../api/session.ts';
 import { Submission } from './submission.svelte.ts';
 
 const EMAIL_AGAIN_MS = 30_000;
@@ -18,8 +18,10 @@ export class SignInModel {
   #attempt = '';
   readonly #welcome: (me: Me) => Promise<void>;
 
-  constructor(welcome: (me: Me) => Promise<void>) {
+  /** `pending`: the first step was taken elsewhere, by an identity provider or an invitation. */
+  constructor(welcome: (me: Me) => Promise<void>, pending: FactorWanted | null) {
     this.#welcome = welcome;
+    if (pending) this.#toFactor(pending);
     void this.#readOptions();
   }
 
@@ -27,11 +29,7 @@ export class SignInModel {
     await this.submission.run(async () => {
       const answer = await sessionApi.login(user, password);
       if (!isFactorWanted(answer)) return this.#welcome(answer);
-      this.#attempt = answer.attempt;
-      this.methods = answer.methods;
-      this.hasMailed = answer.email_sent;
-      this.method = answer.methods[0] ?? 'totp';
-      this.step = 'factor';
+      this.#toFactor(answer);
     });
   }
 
@@ -64,6 +62,14 @@ export class SignInModel {
     this.#toPassword();
   }
 
+  #toFactor(wanted: FactorWanted): void {
+    this.#attempt = wanted.attempt;
+    this.methods = wanted.methods;
+    this.hasMailed = wanted.email_sent;
+    this.method = wanted.methods[0] ?? 'totp';
+    this.step = 'factor';
+  }
+
   #toPassword(): void {
     this.step = 'password';
     this.#attempt = '';
@@ -76,4 +82,4 @@ export class SignInModel {
   }
 }
 
-const OVER = /^(attempt_|sign_in_over|too_old)/;
+const OVER = /^attempt_over$/;
