@@ -12,7 +12,7 @@ const kinds = ['google', 'microsoft', 'apple'];
 async function configure(owner, provider, kind) {
   return owner.must('PUT', `/api/v1/settings/identity-providers/${kind}`, {
     client_id: provider.client_id, issuer: provider.issuer, enabled: true,
-    ...(kind === 'apple' ? { client_secret: provider.client_secret, team_id: provider.team_id, key_id: provider.key_id } : { client_secret: provider.client_secret }),
+    ...(kind === 'apple' ? { client_secret: provider.private_key, team_id: provider.team_id, key_id: provider.key_id } : { client_secret: provider.client_secret }),
   });
 }
 

@@ -90,7 +90,7 @@ test('b34 another process ends sessions: the open socket is closed within a seco
   const console_ = await Console.start(t);
   const { person, client } = await console_.signedIn();
   const one = await registered(t, console_, client);
-  const command = console_.server.command('session', 'end-all', person.name, '--json');
+  const command = console_.server.command('session', 'end-all', '--user', person.name, '--json');
   const { code, stderr } = await command;
   const began = Date.now();
   assert.equal(code, 0, stderr);

@@ -10,7 +10,7 @@
 //
 // Without a hint a form asks. `node oidc-provider.mjs REDIRECT_URI…`; ends when standard input does.
 import { createServer } from 'node:http'
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
 import { Provider, errors } from 'oidc-provider'
 
 const tenant = '72f988bf-86f1-41af-91ab-2d7cd011db47'
@@ -36,6 +36,30 @@ const key = (kty, kid) => {
     ? generateKeyPairSync('rsa', { modulusLength: 2048 })
     : generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: kty === 'RSA' ? 'RS256' : 'ES256' }
+}
+
+// What Apple gives a developer: the client's secret is a token signed with this key, made for each request.
+const developer = generateKeyPairSync('ec', { namedCurve: 'P-256', privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } })
+const team = { team_id: 'TEAM123456', key_id: 'KEY1234567', private_key: developer.privateKey }
+
+function isAssertion(text, client) {
+  const [head, body, signature] = (text ?? '').split('.')
+  if (!signature) return false
+  const { alg, kid } = JSON.parse(Buffer.from(head, 'base64url'))
+  const { iss, sub, exp, iat } = JSON.parse(Buffer.from(body, 'base64url'))
+  const now = Date.now() / 1000
+  const key = { key: createPublicKey(developer.publicKey), dsaEncoding: 'ieee-p1363' }
+  return alg === 'ES256' && kid === team.key_id && iss === team.team_id && sub === client.client_id
+    && iat <= now + 5 && exp > now && verify('sha256', Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url'))
+}
+
+/** Reads a form and puts the secret that the provider knows in the place of a good assertion. */
+async function accept(request, client) {
+  const chunks = []
+  for await (const chunk of request) chunks.push(chunk)
+  const form = Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString()))
+  if (isAssertion(form.client_secret, client)) form.client_secret = client.client_secret
+  request.body = form
 }
 
 async function start(kind) {
@@ -131,11 +155,14 @@ async function start(kind) {
     if (request.url.startsWith(`${path}/interaction/`)) return interact(request, response).catch(failed)
     request.originalUrl = request.url
     request.url = request.url.slice(path.length)
+    if (kind === 'apple' && request.method === 'POST' && request.url === '/token') {
+      return accept(request, client).then(() => handle(request, response)).catch(failed)
+    }
     return handle(request, response)
   })
 
   const issuer = kind === 'microsoft' ? `${base}/common/v2.0` : base
-  return { origin: base, issuer, tokenIssuer: base + path, ...client }
+  return { origin: base, issuer, tokenIssuer: base + path, ...client, ...(kind === 'apple' ? team : {}) }
 }
 
 const kinds = ['google', 'microsoft', 'apple', 'generic']
