@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt;
 
+use super::redirect::redirect_router;
 use super::router::{Peer, router};
 use super::services::Services;
 use crate::base::limit;
@@ -21,6 +22,7 @@ use crate::engine::door::ListenerKind;
 #[derive(Clone)]
 pub struct Http {
     router: Router,
+    redirecting: Router,
     builder: http1::Builder,
 }
 
@@ -36,7 +38,8 @@ impl Http {
             .max_headers(limit::HTTP_HEADERS_MAX)
             .max_buf_size(HTTP_BUFFER_BYTES)
             .half_close(false);
-        Self { router: router(services), builder }
+        let redirecting = redirect_router(Arc::clone(&services));
+        Self { router: router(services), redirecting, builder }
     }
 
     /// Serves one accepted connection until it closes or becomes a phone's socket. Drop the
@@ -45,8 +48,23 @@ impl Http {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let peer = Peer { remote, listener };
-        let service = self.router.clone().map_request(move |mut request: Request<Incoming>| {
+        self.serve(self.router.clone(), io, Peer { remote, listener }).await;
+    }
+
+    /// Serves one accepted connection of the plain listener, which sends everybody to HTTPS.
+    pub async fn serve_redirect<I>(&self, io: I, remote: SocketAddr)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let peer = Peer { remote, listener: ListenerKind::Plain };
+        self.serve(self.redirecting.clone(), io, peer).await;
+    }
+
+    async fn serve<I>(&self, router: Router, io: I, peer: Peer)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = router.map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             request
         });
@@ -54,7 +72,7 @@ impl Http {
         let connection = self.builder.serve_connection(TokioIo::new(io), service).with_upgrades();
         if let Err(error) = connection.await {
             // Peers break connections all the time; who looks for one finds it here.
-            tracing::debug!(%remote, %error, "http connection ended");
+            tracing::debug!(remote = %peer.remote, %error, "http connection ended");
         }
     }
 }

@@ -9,7 +9,6 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::problem::Problem;
@@ -17,11 +16,6 @@ use crate::base::limit;
 
 /// A request body that was read strictly.
 pub(super) struct StrictJson<T>(pub(super) T);
-
-/// The body of a request that needs none: `{}` or nothing.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
     type Rejection = Problem;
@@ -41,6 +35,11 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     }
     let detail = "send JSON with content-type: application/json";
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail))
+}
+
+/// A whole body of any kind, bounded in bytes and time.
+pub(super) async fn read_body(body: Body) -> Result<Bytes, Problem> {
+    read(body, limit::HTTP_BODY_TIMEOUT).await
 }
 
 async fn read(body: Body, time: Duration) -> Result<Bytes, Problem> {
@@ -150,12 +149,19 @@ impl Walk<'_> {
     }
 
     fn check_text<E: serde::de::Error>(&mut self, text: &str) -> Result<(), E> {
-        if text.chars().any(char::is_control) {
+        let is_bad =
+            |c: char| c.is_control() && !(may_break_lines(self.path) && "\r\n\t".contains(c));
+        if text.chars().any(is_bad) {
             let field = shown(self.path);
             return Err(self.fail(Fault::Control(field)));
         }
         Ok(())
     }
+}
+
+/// Whether a member may hold several lines: none of these ends up in a header.
+fn may_break_lines(path: &str) -> bool {
+    ["address", "ca_pem", "client_secret", "reason", "words"].contains(&path)
 }
 
 /// A path made of names the client chose: cut, and printable.
@@ -234,6 +240,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -4,9 +4,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-
-use crate::access::{AccessError, SessionError, TokenError};
-use crate::store::StoreError;
+use serde_json::{Map, Value};
 
 /// A refusal. Boxed: results that hold one are returned far more often without.
 #[derive(Debug)]
@@ -18,7 +16,8 @@ struct Parts {
     code: &'static str,
     detail: String,
     field: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    members: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -28,17 +27,21 @@ struct Body<'a> {
     title: &'a str,
     status: u16,
     code: &'a str,
+    /// The same code under the name that clients of other dialers look for.
+    error: &'a str,
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(flatten)]
+    members: &'a Map<String, Value>,
 }
 
 impl Problem {
     /// A refusal with its stable code and a sentence.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self(Box::new(Parts { status, code, detail, field: None, header: None }))
+        let (detail, members) = (detail.into(), Map::new());
+        Self(Box::new(Parts { status, code, detail, field: None, headers: Vec::new(), members }))
     }
 
     /// 401: who are you?
@@ -60,6 +63,38 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
     }
 
+    /// 409: something that is there already is in the way.
+    #[must_use]
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 410: it was there.
+    #[must_use]
+    pub fn gone(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, code, detail)
+    }
+
+    /// 422: understood, and not acceptable.
+    #[must_use]
+    pub fn unacceptable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    /// 422 with the field that is wrong.
+    #[must_use]
+    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Self::unacceptable("invalid_field", detail).in_field(field)
+    }
+
+    /// 429, to be tried again.
+    #[must_use]
+    pub fn too_many(code: &'static str, detail: impl Into<String>, retry_after_s: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
+            .with("retry_after", retry_after_s)
+            .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
+    }
+
     /// 503, to be tried again.
     #[must_use]
     pub fn busy(code: &'static str, detail: impl Into<String>, retry_after_s: u16) -> Self {
@@ -77,7 +112,14 @@ impl Problem {
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.0.header = Some((name, value));
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn with(mut self, member: &'static str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(member.to_string(), value.into());
         self
     }
 
@@ -86,65 +128,34 @@ impl Problem {
     pub fn code(&self) -> &'static str {
         self.0.code
     }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Parts { status, code, detail, field, header } = *self.0;
+        let Parts { status, code, detail, field, headers, members } = *self.0;
         let body = Body {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             code,
+            error: code,
             detail: &detail,
             field: field.as_deref(),
+            members: &members,
         };
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (status, json).into_response();
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, problem);
-        if let Some((name, value)) = header {
+        for (name, value) in headers {
             response.headers_mut().insert(name, value);
         }
         response
-    }
-}
-
-impl From<StoreError> for Problem {
-    /// Logs what happened here, where it is handled; the client learns only that it did (O-07).
-    fn from(error: StoreError) -> Self {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "the database failed");
-        Self::busy("unavailable", "the database cannot be used now; try again in a moment", 5)
-    }
-}
-
-impl From<TokenError> for Problem {
-    fn from(error: TokenError) -> Self {
-        Self::unauthorized(error.code(), error.to_string())
-    }
-}
-
-impl From<SessionError> for Problem {
-    fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::None => Self::unauthorized("not_signed_in", error.to_string()),
-            SessionError::Expired => Self::unauthorized("session_expired", error.to_string()),
-            SessionError::Store(error) => error.into(),
-            SessionError::NoRandom(_) => Self::busy("unavailable", "try again in a moment", 5),
-        }
-    }
-}
-
-impl From<AccessError> for Problem {
-    fn from(error: AccessError) -> Self {
-        match error {
-            AccessError::Refused => Self::unauthorized("sign_in_refused", error.to_string()),
-            AccessError::LinkDead => Self::new(StatusCode::GONE, "link_dead", error.to_string()),
-            AccessError::Busy => Self::busy("busy", error.to_string(), 3),
-            AccessError::Session(error) => error.into(),
-            AccessError::Token(error) => error.into(),
-            AccessError::Store(error) => error.into(),
-        }
     }
 }

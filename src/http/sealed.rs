@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::guard::Hardening;
 use super::problem::Problem;
 use crate::base::limit;
 
@@ -37,7 +38,7 @@ where
 
 fn answer(path: &str) -> Response<Body> {
     if path == "/healthz" {
-        return "OK\n".into_response();
+        return hardened("OK\n".into_response());
     }
     let detail = "the server waits for its root key: ringfence vault unseal";
     let mut response =
@@ -45,5 +46,10 @@ fn answer(path: &str) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    hardened(response)
+}
+
+fn hardened(mut response: Response<Body>) -> Response<Body> {
+    Hardening::bare().write(response.headers_mut(), false);
     response
 }

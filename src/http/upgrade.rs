@@ -4,6 +4,7 @@
 //! subprotocol, the credential. Nothing is read from the session before the origin is known to
 //! be ours (W-01). Compression is never accepted.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -21,14 +22,18 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::caller::{bearer, may, user_agent};
-use super::cookie;
+use super::authorize::may_use;
+use super::caller::{bearer, by_bearer};
+use super::cookie::Jar;
+use super::limiting::{count, facts_of};
 use super::origin::From;
 use super::problem::Problem;
 use super::router::Peer;
 use super::services::Services;
+use super::visit::Visit;
 use crate::access::Principal;
-use crate::access::policy::Action;
+use crate::access::policy::Permission;
+use crate::access::throttle::RateClass;
 use crate::base::limit;
 use crate::engine::door::PhoneInfo;
 use crate::telemetry::metric;
@@ -37,13 +42,22 @@ use crate::telemetry::metric;
 pub(super) async fn upgrade(
     State(services): State<Arc<Services>>,
     Extension(peer): Extension<Peer>,
+    visit: Visit,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let (mut request, _) = request.into_parts();
-    match check(&services, peer, &mut request).await {
-        Ok(checked) => {
+    let checked = check(&services, &visit, &mut request).await;
+    let principal = checked.as_ref().ok().and_then(|checked| checked.principal.as_ref());
+    // In buckets of their own, which load never narrows: calls are not what is throttled first.
+    let facts = facts_of(RateClass::Signaling, visit.ip, principal);
+    let counted = count(&services, &facts);
+    match counted.and_then(|quota| checked.map(|checked| (quota, checked))) {
+        Ok((quota, checked)) => {
             metrics::counter!(metric::PHONE_UPGRADES).increment(1);
-            Ok(accept(services, peer, &request, checked))
+            let remote = SocketAddr::new(visit.ip, peer.remote.port());
+            let mut response = accept(services, remote, visit, checked);
+            quota.write(response.headers_mut());
+            Ok(response)
         }
         Err(problem) => {
             let reason = problem.code();
@@ -61,7 +75,11 @@ struct Checked {
     principal: Option<Principal>,
 }
 
-async fn check(services: &Services, peer: Peer, request: &mut Parts) -> Result<Checked, Problem> {
+async fn check(
+    services: &Services,
+    visit: &Visit,
+    request: &mut Parts,
+) -> Result<Checked, Problem> {
     let accept_key = check_form(request)?;
     let on_upgrade = request.extensions.remove::<OnUpgrade>();
     let on_upgrade = on_upgrade.ok_or_else(|| bad("this connection cannot be upgraded"))?;
@@ -76,9 +94,9 @@ async fn check(services: &Services, peer: Peer, request: &mut Parts) -> Result<C
     if !services.phones.has_room() {
         return Err(Problem::busy("full", "too many phones are connected", 10));
     }
-    let principal = identify(services, peer, request).await?;
+    let principal = identify(services, visit, request).await?;
     if let Some(principal) = &principal {
-        may(principal, Action::UsePhone)?;
+        may_use(principal, Permission::UsePhone)?;
     }
     Ok(Checked { accept_key, on_upgrade, principal })
 }
@@ -130,17 +148,17 @@ fn has_token(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
 /// REGISTER must say.
 async fn identify(
     services: &Services,
-    peer: Peer,
+    visit: &Visit,
     request: &Parts,
 ) -> Result<Option<Principal>, Problem> {
     let headers = &request.headers;
     let ticket = ticket(request.uri.query().unwrap_or(""))?;
     if let Some(token) = bearer(headers)? {
-        return Ok(Some(services.access.check_token(token)?));
+        return by_bearer(token, visit, services).await.map(Some);
     }
     if let Some(ticket) = ticket {
-        let agent = user_agent(headers);
-        let principal = services.access.tickets().redeem(ticket, agent.as_deref());
+        let agent = visit.user_agent.as_deref();
+        let principal = services.access.tickets().redeem(ticket, agent);
         let principal =
             principal.filter(|person| !services.access.revocations().is_ended(person.session_id));
         return match principal {
@@ -151,8 +169,11 @@ async fn identify(
             }
         };
     }
-    match cookie::read(headers, peer.listener) {
-        Some(cookie) => Ok(Some(services.access.check_cookie(cookie).await?)),
+    match Jar::Session.read(headers, visit.listener) {
+        Some(cookie) => {
+            let checked = services.access.check_cookie(cookie, &visit.client()).await?;
+            Ok(Some(checked.principal))
+        }
         None => Ok(None),
     }
 }
@@ -176,17 +197,13 @@ fn ticket(query: &str) -> Result<Option<&str>, Problem> {
 /// Answers 101 and hands the socket over once the answer is on its way.
 fn accept(
     services: Arc<Services>,
-    peer: Peer,
-    request: &Parts,
+    remote: SocketAddr,
+    visit: Visit,
     checked: Checked,
 ) -> Response<Body> {
     let Checked { accept_key, on_upgrade, principal } = checked;
-    let info = PhoneInfo {
-        principal,
-        remote: peer.remote,
-        listener: peer.listener,
-        user_agent: user_agent(&request.headers),
-    };
+    let info =
+        PhoneInfo { principal, remote, listener: visit.listener, user_agent: visit.user_agent };
     tokio::spawn(async move {
         match on_upgrade.await {
             Ok(upgraded) => {

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::caller::{Caller, may};
-use super::problem::Problem;
-use super::services::Services;
-use crate::access::policy::Action;
+use super::super::caller::Caller;
+use super::super::services::Services;
 
 /// A phone's settings.
-#[derive(Serialize)]
-pub(super) struct Phone {
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct Phone {
     number: String,
     display_name: String,
     /// The socket's path on this origin.
@@ -25,7 +24,8 @@ pub(super) struct Phone {
     codecs: [&'static str; 3],
 }
 
-#[derive(Serialize)]
+/// A number the server itself answers.
+#[derive(Serialize, ToSchema)]
 struct BuiltIn {
     number: String,
     kind: &'static str,
@@ -33,12 +33,11 @@ struct BuiltIn {
     words: &'static str,
 }
 
-/// `GET /api/v1/phone`.
-pub(super) async fn phone(
+/// `GET phone`.
+pub(in super::super) async fn phone(
     State(services): State<Arc<Services>>,
-    Caller(principal): Caller,
-) -> Result<Json<Phone>, Problem> {
-    may(&principal, Action::UsePhone)?;
+    Caller { principal, .. }: Caller,
+) -> Json<Phone> {
     let config = &services.config;
     let built_in = config
         .numbers
@@ -50,12 +49,12 @@ pub(super) async fn phone(
             words: built_in.words,
         })
         .into();
-    Ok(Json(Phone {
+    Json(Phone {
         number: principal.number.to_string(),
         display_name: principal.name.to_string(),
         ws: "/ws",
         domain: config.server.public_host.clone(),
         built_in,
         codecs: ["opus", "pcmu", "pcma"],
-    }))
+    })
 }

@@ -1,0 +1,65 @@
+//! Bodies that several resources share.
+
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::super::services::Services;
+use crate::access::audit;
+use crate::access::{Actor, UserId};
+use crate::store::StoreError;
+
+/// A list.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct Items<T> {
+    /// What there is.
+    pub(super) items: Vec<T>,
+    /// Where the next part begins; none after the last.
+    pub(super) next: Option<String>,
+}
+
+impl<T> Items<T> {
+    /// A list that is whole.
+    pub(super) fn all(items: impl IntoIterator<Item = T>) -> Json<Self> {
+        Json(Self { items: items.into_iter().collect(), next: None })
+    }
+}
+
+/// A person as others see them.
+#[derive(Clone, Serialize, ToSchema)]
+pub(in super::super) struct Person {
+    /// Identity.
+    pub(super) id: String,
+    /// What others see.
+    pub(super) name: String,
+}
+
+/// The body of a request that needs none: `{}` or nothing.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Nothing {}
+
+/// An answer that says nothing but its status.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct Done {}
+
+/// A person by their identity; none when they are not there any more.
+pub(super) async fn person(services: &Services, id: UserId) -> Result<Option<Person>, StoreError> {
+    let user = services.store.users().by_id(id).await?;
+    Ok(user.map(|user| Person { id: user.id.to_string(), name: user.display_name }))
+}
+
+/// An event of somebody for the audit log, in the workspace they act in.
+pub(in super::super) fn entry(
+    services: &Services,
+    actor: &Actor,
+    action: audit::Action,
+) -> audit::Entry {
+    let id = actor.user_id.map(|id| *id.as_bytes());
+    let who = audit::Actor { kind: actor.kind, id };
+    let entry = audit::Entry::new(services.clock.unix(), who, action).from_ip(actor.ip);
+    match actor.workspace_id {
+        Some(workspace) => entry.of_workspace(workspace),
+        None => entry,
+    }
+}
