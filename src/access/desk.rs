@@ -8,8 +8,10 @@ use super::account::Account;
 use super::audit::Audit;
 use super::connection::Connections;
 use super::error::AccessError;
+use super::glue::Desks;
 use super::history::History;
 use super::letter::Mailbox;
+use super::organisation::{Organisation, OrganisationParts};
 use super::password::Passwords;
 use super::principal::{Actor, Level, Principal, Role, SessionId, WorkspaceId};
 use super::revocation::Revocations;
@@ -17,7 +19,7 @@ use super::second_factor::SecondFactor;
 use super::session::{Checked, Client, SessionDesk, SessionError, SignedIn};
 use super::set_up::SetUp;
 use super::settings::SettingsBook;
-use super::shared::{Shared, SharedParts, count_failure};
+use super::shared::{HOME_NAME, Shared, SharedParts, count_failure};
 use super::sign_in::SignIn;
 use super::start_link::StartLinks;
 use super::ticket::Tickets;
@@ -30,6 +32,7 @@ use crate::vault::{SecretBook, Vault};
 pub struct Access {
     pub(super) shared: Arc<Shared>,
     connections: Connections,
+    organisation: Organisation,
 }
 
 /// What [`Access::open`] needs.
@@ -60,18 +63,32 @@ impl Access {
         let cores = available_parallelism().map_or(1, NonZero::get);
         let secrets = SecretBook::new(store.clone(), vault.clone(), clock.clone());
         let connections = Connections::new(store.clone(), secrets, audit.clone(), clock.clone());
-        let shared = Shared::new(SharedParts {
+        let (settings, passwords) = (Arc::new(settings), Passwords::new(cores / 2));
+        let shared = Arc::new(Shared::new(SharedParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            vault: vault.clone(),
+            audit: audit.clone(),
+            settings: settings.clone(),
+            mailbox: mailbox.clone(),
+            issuer,
+            passwords: passwords.clone(),
+            home: installation.and_then(|installation| installation.home_workspace),
+        }));
+        let desks = Arc::new(Desks(shared.clone()));
+        let organisation = Organisation::new(OrganisationParts {
             store,
             clock,
-            vault,
             audit,
-            settings: Arc::new(settings),
+            vault,
+            settings,
+            passwords,
             mailbox,
-            issuer,
-            passwords: Passwords::new(cores / 2),
-            home: installation.and_then(|installation| installation.home_workspace),
+            revocations: shared.revocations.clone(),
+            after: desks.clone(),
+            proofs: desks,
         });
-        Ok(Self { shared: Arc::new(shared), connections })
+        Ok(Self { shared, connections, organisation })
     }
 
     /// Ended sessions: listen, and close their sockets with 4401.
@@ -102,6 +119,25 @@ impl Access {
     #[must_use]
     pub fn audit(&self) -> &Audit {
         &self.shared.audit
+    }
+
+    /// People, numbers, keys, workspaces.
+    #[must_use]
+    pub fn organisation(&self) -> &Organisation {
+        &self.organisation
+    }
+
+    /// The home workspace, made when there is none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn ensure_home(&self) -> Result<WorkspaceId, AccessError> {
+        let mut change = self.shared.store.begin().await?;
+        let home = self.shared.ensure_home(&mut change, HOME_NAME).await?;
+        change.commit().await?;
+        self.shared.read_home().await?;
+        self.shared.settings.follow().await?;
+        Ok(home.id)
     }
 
     /// Mail server and identity providers.
@@ -227,7 +263,9 @@ impl Access {
     /// # Errors
     /// The database failed; call again.
     pub async fn follow(&self) -> Result<(), AccessError> {
-        self.shared.follow().await
+        self.shared.follow().await?;
+        // What fails is the database; it is asked again in a second.
+        self.organisation.follow().await.map_err(|_| AccessError::Busy)
     }
 
     /// Ends expired sessions and forgets what is old. Call about once a minute.

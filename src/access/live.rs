@@ -61,6 +61,7 @@ impl LiveSessions {
         }
         if let Some(old) = self.by_cookie.insert(hash, Arc::clone(live)) {
             live.last_seen_at.fetch_max(old.last_seen().0, Ordering::Relaxed);
+            live.moved_at.fetch_max(old.moved_at.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         self.cookies.insert(live.principal.session_id, hash);
         true
@@ -103,18 +104,8 @@ impl LiveSessions {
         used
     }
 
-    /// Drops what `keep` does not want.
-    pub(super) fn retain(&self, keep: impl Fn(&Live) -> bool) {
-        let gone: Vec<SessionId> = self
-            .by_cookie
-            .iter()
-            .filter(|live| !keep(live))
-            .map(|live| live.principal.session_id)
-            .collect();
-        gone.into_iter().for_each(|id| self.drop(id));
-    }
-
     /// How many.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_cookie.len()
     }

@@ -266,7 +266,7 @@ impl SessionDesk<'_> {
 
     /// Whether other processes' endings are known up to a moment ago (X4).
     fn has_news(&self, now: UnixTime) -> bool {
-        let until = UnixTime(self.shared.followed_until.load(Ordering::Relaxed));
+        let until = UnixTime(self.shared.news_at.load(Ordering::Relaxed));
         now <= until.plus(limit::SESSION_NEWS_AGE_MAX)
     }
 

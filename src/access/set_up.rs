@@ -10,7 +10,7 @@ use super::password_policy::PersonalWords;
 use super::principal::Actor;
 use super::session::{Client, Opening, SignedIn};
 use super::shared::{Shared, anonymous, busy};
-use super::sign_up::{NewAccount, check_email, check_name, check_shown};
+use super::sign_up::{NewAccount, check_email, check_name, check_shown, taken};
 use super::trail;
 use crate::base::Secret;
 use crate::store::LinkKind;
@@ -101,6 +101,10 @@ impl SetUp<'_> {
             password_hash: Some(hash),
         };
         let home = self.shared.ensure_home(&mut change, workspace).await?;
+        if home.name != workspace {
+            let renamed = change.workspaces().set(home.id, workspace, false).await;
+            renamed.map_err(|error| taken(error, "workspace"))?;
+        }
         let user = account.insert_user(&mut change, new).await?;
         let actor = anonymous(client);
         let member = account.join(&mut change, &actor, home.id, user).await?;

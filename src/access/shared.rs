@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::account::Account;
-use super::audit::{Audit, Entry};
+use super::audit::{Action, Audit, Entry};
 use super::error::AccessError;
 use super::history::History;
 use super::letter::Mailbox;
@@ -24,6 +24,7 @@ use super::start_link::StartLinks;
 use super::throttle::{RateLimit, RateLimits, Throttle};
 use super::ticket::Tickets;
 use super::token::Tokens;
+use super::trail;
 use crate::base::{Clock, Secret, UnixTime};
 use crate::store::{Change, Store, StoreError, UserRow, WorkspaceRow};
 use crate::telemetry::metric;
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub throttle: Throttle,
     /// Up to when changes of other processes are known.
     pub followed_until: AtomicU64,
+    /// When that was last looked for.
+    pub news_at: AtomicU64,
     started: Instant,
     home: Mutex<Option<WorkspaceId>>,
 }
@@ -87,6 +90,7 @@ impl Shared {
             live: LiveSessions::default(),
             throttle: Throttle::new(account_limits()),
             followed_until: AtomicU64::new(horizon(clock.unix()).0),
+            news_at: AtomicU64::new(clock.unix().0),
             started: clock.now(),
             home: Mutex::new(parts.home),
             passwords: parts.passwords,
@@ -173,14 +177,19 @@ impl Shared {
         &self,
         change: &mut Change,
         name: &str,
-    ) -> Result<WorkspaceRow, StoreError> {
+    ) -> Result<WorkspaceRow, AccessError> {
         let installation = change.installation().read().await?;
         if let Some(id) = installation.and_then(|installation| installation.home_workspace) {
             let home = change.workspaces().by_id(id).await?;
-            return home.ok_or(StoreError::Damaged("installation"));
+            return Ok(home.ok_or(StoreError::Damaged("installation"))?);
         }
-        let workspace = change.workspaces().insert(name, self.now()).await?;
+        let now = self.now();
+        let workspace = change.workspaces().insert(name, now).await?;
         change.installation().set_home(workspace.id).await?;
+        let entry = trail::entry(&Actor::system(), Action::WorkspaceCreate, now)
+            .of_workspace(workspace.id)
+            .on("workspace", workspace.id);
+        self.record(change, entry).await?;
         Ok(workspace)
     }
 
@@ -228,6 +237,7 @@ impl Shared {
         self.vault.refresh(&self.store).await?;
         self.tokens.set_keys(&self.vault.session_token_keys());
         self.followed_until.store(now.0, Ordering::Relaxed);
+        self.news_at.store(now.0, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -108,6 +108,17 @@ impl SignIn<'_> {
         Ok(self.shared.sessions().open(&member, opening, client).await?)
     }
 
+    /// Signs somebody in who has just accepted an invitation. Where a second factor would be asked
+    /// of them they may only set one up.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn invited(&self, member: &Member, client: &Client) -> Result<SignedIn, AccessError> {
+        let ask = self.shared.second_factor().ask(member).await?;
+        let opening = Opening { method: "invite", factor: None, enrolling: ask.is_needed() };
+        Ok(self.shared.sessions().open(member, opening, client).await?)
+    }
+
     /// Shows the second factor of a sign-in under way.
     ///
     /// # Errors

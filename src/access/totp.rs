@@ -167,6 +167,12 @@ impl TotpSecret {
         if last_step.is_some_and(|last| step <= last) { Err(TotpRefusal::Used) } else { Ok(step) }
     }
 
+    /// What an app shows.
+    #[cfg(test)]
+    pub(super) fn code_at(&self, now: UnixTime) -> Secret {
+        Secret::new(self.builder().build_noncompliant().generate(now.0).to_string())
+    }
+
     fn builder(&self) -> Builder {
         Builder::new()
             .with_algorithm(Algorithm::SHA1)
