@@ -25,6 +25,7 @@ test('every kind of value has an editor and words', () => {
   assert.equal(valueWords(28_800, 'duration'), '8 hours');
   assert.equal(valueWords(['totp', 'email'], 'list'), 'Authenticator app, Code by mail');
   assert.equal(valueWords(false, 'switch'), 'off');
+  assert.equal(valueWords('dn', 'text'), 'dn');
   assert.equal(rangeWords({ min: 60, max: 86_400, kind: 'duration' }), '1 minute to 1 day');
   assert.equal(rangeWords({ min: 8, max: null, kind: 'range' }), 'at least 8');
   assert.equal(rangeWords({ min: null, max: null, kind: 'list' }), '');

@@ -51,7 +51,8 @@ export function valueWords(value: SettingValue, editor: Editor): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(methodWords).join(', ');
   if (editor === 'duration') return value === 0 ? 'none' : duration(Number(value));
-  return typeof value === 'number' ? value.toLocaleString() : plain(value);
+  if (typeof value === 'number') return value.toLocaleString();
+  return editor === 'text' ? value : plain(value);
 }
 
 /** "15 minutes to 30 days", or nothing where any value goes. */

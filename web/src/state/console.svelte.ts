@@ -28,6 +28,7 @@ export class ConsoleModel {
   /** Whose phone it is: the number is the workspace's, so both must stay the same. */
   #phoneOf: string | null = null;
   #isChecking = false;
+  #isSwitching = false;
 
   async start(): Promise<void> {
     onRefusal((problem) => this.#refused(problem));
@@ -74,16 +75,24 @@ export class ConsoleModel {
 
   /** The server was told already: the session is over everywhere. */
   signedOutEverywhere(): void {
-    this.#closePhone();
+    // What becomes of a call that is up is the server's policy, not this page's.
+    if (this.phone?.calls.length) this.phone.phone.signOut('ended');
+    else this.#closePhone();
     this.#forget('You are logged out of all devices. Sign in again.');
     router.go('/', 'replace');
   }
 
   /** Works in another workspace; its number is another, so calls end. */
   async switchWorkspace(id: string): Promise<void> {
-    const me = await accountApi.switchWorkspace(id);
-    this.#closePhone();
-    await this.welcome(me);
+    // The session here ends, and the phone's socket with it: that is no sign-out.
+    this.#isSwitching = true;
+    try {
+      const me = await accountApi.switchWorkspace(id);
+      this.#closePhone();
+      await this.welcome(me);
+    } finally {
+      this.#isSwitching = false;
+    }
     router.go('/');
   }
 
@@ -167,6 +176,7 @@ export class ConsoleModel {
 
   #openPhone(model: PhoneModel): PhoneModel {
     model.phone.on('signedOut', (how) => {
+      if (this.#isSwitching) return;
       this.#forget(how === 'revoked' ? 'Signed out on another device' : (this.notice ?? signedOutWords(null)));
     });
     model.phone.on('disconnected', () => void this.checkSession());
