@@ -53,6 +53,7 @@ test('words nobody knows are still shown', () => {
   assert.equal(endingWords('expired'), 'Expired');
   assert.equal(deviceWords({ browser: 'Firefox', system: 'Linux', user_agent: 'x' }), 'Firefox on Linux');
   assert.equal(deviceWords({ browser: null, system: null, user_agent: null }), 'Unknown device');
+  assert.equal(deviceWords({ browser: 'Unknown', system: 'Unknown', user_agent: 'curl/8' }), 'curl/8');
   assert.equal(plural(1, 'row'), '1 row');
   assert.equal(plural(2, 'person', 'people'), '2 people');
 });

@@ -56,9 +56,12 @@ export const accessWords = (word: string) => ACCESS[word] ?? plain(word);
 
 /** "Firefox on Linux", or as much of it as is known. */
 export function deviceWords(one: { browser: string | null; system: string | null; user_agent: string | null }): string {
-  if (one.browser && one.system) return `${one.browser} on ${one.system}`;
-  return one.browser ?? one.system ?? one.user_agent ?? 'Unknown device';
+  const [browser, system] = [known(one.browser), known(one.system)];
+  if (browser && system) return `${browser} on ${system}`;
+  return browser ?? system ?? one.user_agent ?? 'Unknown device';
 }
+
+const known = (word: string | null) => (word === null || word === '' || /^unknown/i.test(word) ? null : word);
 
 export const plural = (count: number, one: string, many = `${one}s`) => `${count.toLocaleString()} ${count === 1 ? one : many}`;
 
