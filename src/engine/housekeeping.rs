@@ -85,7 +85,9 @@ impl Housekeeping {
 
 async fn keep(engine: &Engine, record: Record) -> Result<(), AuditError> {
     match record {
-        Record::Call(call) => engine.parts.store.calls().insert(&call).await?,
+        Record::Call(call) => {
+            engine.parts.store.calls().insert(&call).await?;
+        }
         Record::Audit(entry) => {
             let mut change = engine.parts.store.begin().await?;
             engine.parts.access.audit().record(&mut change, *entry).await?;

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use self::listeners::Listeners;
 use self::people::People;
+use self::post::Trial;
 use crate::access::audit::AuditError;
 use crate::access::throttle::Load;
 use crate::access::{Access, AccessError, TrustedProxies, WorkspaceId};
@@ -160,7 +161,9 @@ impl Server {
             sip_host: host_of(&host),
             trunk_rows: rows.clone(),
         })?;
-        let parts = Parts { config: config.clone(), clock, store, access, vault, trunk_book };
+        let mail_test = Arc::new(Trial { access: access.clone(), mailer: mailer.clone() });
+        let parts =
+            Parts { config: config.clone(), clock, store, access, vault, trunk_book, mail_test };
         let services = services(parts, &engine, &listeners)?;
         let addresses = listeners.addresses();
         let accepting = listeners.accept(&config, &engine, &services, &rows, metrics)?;
@@ -225,6 +228,7 @@ struct Parts {
     access: Arc<Access>,
     vault: Arc<Vault>,
     trunk_book: TrunkBook,
+    mail_test: Arc<Trial>,
 }
 
 fn services(
@@ -232,7 +236,7 @@ fn services(
     engine: &Arc<Engine>,
     listeners: &Listeners,
 ) -> Result<Arc<Services>, StartError> {
-    let Parts { config, clock, store, access, vault, trunk_book } = parts;
+    let Parts { config, clock, store, access, vault, trunk_book, mail_test } = parts;
     let Addresses { tls, plain, .. } = listeners.addresses();
     let watched = engine.clone();
     let load = Box::new(move || Load::per_mille(watched.load_per_mille()));
@@ -255,6 +259,7 @@ fn services(
         phones: Arc::new(Phones(engine.clone())),
         dial_plan: Arc::new(Numbers(engine.clone())),
         trunks: trunk_book,
+        mail_test,
         config,
         clock,
         store,

@@ -2,12 +2,16 @@
 
 use std::sync::{Arc, OnceLock};
 
+use futures_util::future::BoxFuture;
+
 use crate::access::connection::ConnectionError;
 use crate::access::settings::SmtpTls;
 use crate::access::{Access, Letter, Mailbox};
 use crate::base::{Clock, Secret};
+use crate::http::MailTest;
 use crate::mail::{
-    Inquiry, Mail, MailError, MailTls, Mailer, Recipient, SettingsSource, SmtpSettings,
+    Inquiry, Mail, MailError, MailTls, Mailer, NotAnAddress, Recipient, SettingsSource,
+    SmtpSettings,
 };
 use crate::store::WorkspaceId;
 
@@ -66,6 +70,27 @@ impl Mailbox for Post {
         if let Err(error) = self.mailer.post(to, self.mail(letter)) {
             tracing::error!(%error, "a mail was not taken");
         }
+    }
+}
+
+/// The button that tries the mail settings.
+pub struct Trial {
+    /// Whose settings.
+    pub access: Arc<Access>,
+    /// Sends it.
+    pub mailer: Mailer,
+}
+
+impl MailTest for Trial {
+    fn send<'a>(&'a self, to: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let words = |error: &dyn std::fmt::Display| error.to_string();
+            let to: Recipient = to.parse().map_err(|error: NotAnAddress| words(&error))?;
+            let settings = read(&self.access).await.map_err(|error| words(&error))?;
+            let settings = settings.ok_or_else(|| words(&MailError::NotConfigured))?;
+            let sent = self.mailer.send_now(&settings, &to, &Mail::Test).await;
+            sent.map_err(|error| words(&error))
+        })
     }
 }
 

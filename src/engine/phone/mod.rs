@@ -190,6 +190,9 @@ impl Phone {
                 Next::Close(code, reason) => {
                     // No call may begin on it while the goodbyes are said.
                     self.unregister();
+                    // A phone that only loses its socket would show its calls as up.
+                    self.user_agent.shut_down(self.engine.clock().now(), Cause::Normal);
+                    let _ = self.events(self.engine.clock().now());
                     let _ = self.flush(socket).await;
                     close(socket, code, reason).await;
                     return SocketEnd::Closed;
