@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::access::settings::SettingsError;
+use crate::vault::BackupError;
+
 /// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -77,12 +80,40 @@ macro_rules! failed {
 
 failed! {
     crate::access::AccessError => Failed,
-    crate::access::PersonError => Failed,
+    crate::access::audit::AuditError => Failed,
+    crate::access::organisation::OrganisationError => Failed,
     crate::store::StoreError => Failed,
     crate::vault::TrunkBookError => Failed,
+    crate::vault::UnsealError => Failed,
     crate::vault::VaultError => Config,
     crate::config::ConfigErrors => Config,
     crate::telemetry::log::LogError => Config,
     serde_json::Error => Failed,
     std::io::Error => Failed,
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        let exit = match error {
+            BackupError::WrongKey { .. } | BackupError::Vault(_) => Exit::Config,
+            BackupError::NotEmpty => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, &error)
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Unknown(key) => {
+                let words = format!("there is no setting {key}; see: ringfence policy show");
+                Self::words(Exit::Usage, words)
+            }
+            SettingsError::Value { .. } | SettingsError::Preset(_) | SettingsError::NotHere(_) => {
+                Self::new(Exit::Usage, &error)
+            }
+            SettingsError::Audit(_) | SettingsError::Store(_) => Self::new(Exit::Failed, &error),
+        }
+    }
 }

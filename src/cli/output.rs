@@ -20,7 +20,8 @@ pub(super) fn table(
     rows: Vec<Vec<String>>,
 ) -> io::Result<()> {
     let headers = headers.iter().map(|header| header.to_uppercase()).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(headers).chain(rows).collect();
+    let mut rows: Vec<Vec<String>> = std::iter::once(headers).chain(rows).collect();
+    rows.iter_mut().flatten().for_each(|cell| *cell = inert(cell));
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width_of = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
@@ -34,8 +35,42 @@ pub(super) fn table(
     Ok(())
 }
 
+/// A cell that does nothing to a terminal: what browsers and PBXs say is shown here.
+fn inert(cell: &str) -> String {
+    cell.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+/// One row of CSV (RFC 4180) that no spreadsheet runs: a cell that begins like a formula gets an
+/// apostrophe, which says "this is text".
+pub(super) fn csv_row<T: AsRef<str>>(out: &mut dyn Write, cells: &[T]) -> io::Result<()> {
+    let no_formula = |cell: &str| match cell.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {
+            format!("'{cell}")
+        }
+        Some(_) | None => cell.to_owned(),
+    };
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+    writer.write_record(cells.iter().map(|cell| no_formula(cell.as_ref())))?;
+    writer.flush()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_cell_cannot_command_the_terminal() {
+        let mut out = Vec::new();
+        super::table(&mut out, &["x"], vec![vec!["a\u{1b}[2Jb\nc".into()]]).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "X\na\u{fffd}[2Jb\u{fffd}c\n");
+    }
+
+    #[test]
+    fn b35_no_cell_of_an_export_is_a_formula() {
+        let mut out = Vec::new();
+        super::csv_row(&mut out, &["=HYPERLINK(\"x\")", "a,b", "", "@SUM(1)"]).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "\"'=HYPERLINK(\"\"x\"\")\",\"a,b\",,'@SUM(1)\r\n");
+    }
+
     #[test]
     fn columns_line_up_and_nothing_is_cut() {
         let mut out = Vec::new();

@@ -1,26 +1,36 @@
 //! Which server's data a command works on.
 
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Place;
 use super::failure::{Exit, Failure};
-use crate::access::Access;
+use super::letters::Letters;
+use crate::access::audit::{self, Action, Audit, Entry};
+use crate::access::{Access, AccessParts, Actor};
 use crate::base::Clock;
 use crate::config::{Config, ServeFlags};
-use crate::store::Store;
-use crate::vault::{TrunkBook, Vault};
+use crate::store::{Change, Member, Store, WorkspaceRow};
+use crate::vault::{RootKeySources, TrunkBook, Vault};
 
 /// A server's data, open beside the server itself.
 pub(super) struct Data {
     pub(super) store: Store,
+    pub(super) vault: Arc<Vault>,
     pub(super) access: Access,
     pub(super) trunks: TrunkBook,
+    pub(super) clock: Clock,
+    /// What the server would have mailed.
+    pub(super) letters: Arc<Letters>,
+    /// Where the server's pages are.
+    pub(super) origin: String,
     /// `sip.ca` of the configuration.
     pub(super) ca: Option<PathBuf>,
 }
 
-/// Whether a command may make the data folder.
+/// Whether a command may make the data folder and the first workspace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
     /// It adds something.
@@ -29,14 +39,26 @@ pub(super) enum Missing {
     Refuse,
 }
 
-const DEV_FOLDER: &str = "ringfence-dev";
+/// Where a server's data is, before anything is opened.
+pub(super) struct Located {
+    pub(super) folder: PathBuf,
+    pub(super) sources: RootKeySources,
+    pub(super) config: Option<Config>,
+}
 
-/// Opens the data folder of `--data`, of `--config`, or of development mode in this folder.
-pub(super) async fn open(place: &Place, missing: Missing) -> Result<Data, Failure> {
+const DEV_FOLDER: &str = "ringfence-dev";
+/// Where development mode listens unless it is told otherwise.
+const DEV_ORIGIN: &str = "http://localhost:8080";
+/// What the first workspace is called when a command makes it.
+const HOME_NAME: &str = "Ringfence";
+
+/// Finds the data of `--data`, of `--config`, or of development mode in this folder.
+pub(super) fn locate(place: &Place) -> Result<Located, Failure> {
     let environment =
         std::env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
+    let flags = ServeFlags { data: place.data.clone(), ..ServeFlags::default() };
     let config = match &place.config {
-        Some(path) => Some(Config::load(Some(path), environment, &ServeFlags::default())?),
+        Some(path) => Some(Config::load(Some(path), environment, &flags)?),
         None => None,
     };
     let folder = match (&place.data, &config) {
@@ -48,17 +70,173 @@ pub(super) async fn open(place: &Place, missing: Missing) -> Result<Data, Failur
         let words = format!("{} is not a folder", folder.display());
         return Err(Failure::words(Exit::Usage, words));
     }
-    if missing == Missing::Refuse && !folder.join("ringfence.db").exists() {
-        let words =
-            format!("no server's data in {}; give --data DIR or --config FILE", folder.display());
-        return Err(Failure::words(Exit::Usage, words));
+    let mut sources = config
+        .as_ref()
+        .map_or_else(|| RootKeySources::of_folder(&folder), RootKeySources::of_config);
+    if let Some(file) = &place.root_key_file {
+        let (credential, environment) = (None, None);
+        let file = file.clone();
+        sources = RootKeySources { credential, file, environment, may_create: false };
+    }
+    Ok(Located { folder, sources, config })
+}
+
+impl Located {
+    /// Opens the database, made if it is not there.
+    pub(super) async fn open_store(&self) -> Result<Store, Failure> {
+        Ok(match self.config.as_ref().and_then(|config| config.database.as_ref()) {
+            Some(url) => {
+                make_folder(&self.folder)?;
+                Store::open_postgres(url).await?
+            }
+            None => Store::open(&self.folder).await?,
+        })
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.config.as_ref().is_some_and(|config| config.database.is_some())
+    }
+
+    fn no_data(&self) -> Failure {
+        let place = match self.is_elsewhere() {
+            true => "the database of the configuration".to_owned(),
+            false => self.folder.display().to_string(),
+        };
+        let words = format!("no server's data in {place}; give --data DIR or --config FILE");
+        Failure::words(Exit::Usage, words)
+    }
+}
+
+/// Opens the data of `place`.
+pub(super) async fn open(place: &Place, missing: Missing) -> Result<Data, Failure> {
+    let located = locate(place)?;
+    let may_make = missing == Missing::Make;
+    if !may_make && !located.is_elsewhere() && !located.folder.join("ringfence.db").exists() {
+        return Err(located.no_data());
     }
     let clock = Clock::system();
-    let store = Store::open(&folder).await?;
-    let vault = Arc::new(Vault::open(&folder, &store, clock.unix()).await?);
-    // The issuer of tokens is the server's name, as the server itself takes it.
-    let issuer = config.as_ref().map_or("localhost", |config| &config.server.public_host);
-    let access = Access::new(store.clone(), &vault, clock.clone(), issuer);
-    let trunks = TrunkBook::new(store.clone(), vault, clock);
-    Ok(Data { store, access, trunks, ca: config.and_then(|config| config.sip.ca) })
+    let store = located.open_store().await?;
+    if !may_make && store.installation().read().await?.is_none() {
+        return Err(located.no_data());
+    }
+    let vault = Vault::open_from(&located.sources, &store, clock.unix()).await?;
+    let vault = Arc::new(vault);
+    let audit = Audit::open(store.clone(), vault.clone(), &located.folder, clock.clone()).await?;
+    let letters = Arc::new(Letters::default());
+    let config = located.config.as_ref();
+    let access = Access::open(AccessParts {
+        store: store.clone(),
+        vault: vault.clone(),
+        audit,
+        clock: clock.clone(),
+        // The issuer of tokens is the server's name, as the server itself takes it.
+        issuer: config.map_or("localhost", |config| &config.server.public_host).to_owned(),
+        mailbox: letters.clone(),
+    })
+    .await?;
+    let trunks = TrunkBook::new(store.clone(), vault.clone(), clock.clone());
+    let ca = config.and_then(|config| config.sip.ca.clone());
+    let origin = config.map_or_else(|| DEV_ORIGIN.to_owned(), origin_of);
+    Ok(Data { store, vault, access, trunks, clock, letters, origin, ca })
+}
+
+impl Data {
+    /// The workspace of a name, or the first one; made if there is none and `missing` says so.
+    pub(super) async fn workspace(
+        &self,
+        name: Option<&str>,
+        missing: Missing,
+    ) -> Result<WorkspaceRow, Failure> {
+        if let Some(name) = name {
+            let found = self.store.workspaces().by_name(name).await?;
+            return found.ok_or_else(|| {
+                let words =
+                    format!("there is no workspace `{name}`; see: ringfence workspace list");
+                Failure::words(Exit::Failed, words)
+            });
+        }
+        let home = self.store.installation().read().await?.and_then(|row| row.home_workspace);
+        match home {
+            Some(id) => self.store.workspaces().by_id(id).await?,
+            None if missing == Missing::Make => Some(self.make_home().await?),
+            None => None,
+        }
+        .ok_or_else(|| {
+            let words = "there is no workspace yet; add the first person: ringfence user add";
+            Failure::words(Exit::Failed, words)
+        })
+    }
+
+    async fn make_home(&self) -> Result<WorkspaceRow, Failure> {
+        let now = self.clock.unix();
+        let mut change = self.store.begin().await?;
+        let home = change.workspaces().insert(HOME_NAME, now).await?;
+        if !change.installation().set_home(home.id).await? {
+            let words = "somebody else is setting the server up: try again";
+            return Err(Failure::words(Exit::Failed, words));
+        }
+        let made = self.entry(Action::WorkspaceCreate);
+        let made = made.of_workspace(home.id).on("workspace", home.id).with("name", HOME_NAME);
+        self.record(&mut change, made).await?;
+        change.commit().await?;
+        self.access.follow().await?;
+        Ok(home)
+    }
+
+    /// Somebody of a workspace by name, mail address or number.
+    pub(super) async fn member(
+        &self,
+        workspace: &WorkspaceRow,
+        name: &str,
+    ) -> Result<Member, Failure> {
+        let user = self.store.users().by_sign_in(&name.to_lowercase()).await?;
+        let by_name = match user {
+            Some(user) => self.store.memberships().member(workspace.id, user.id).await?,
+            None => None,
+        };
+        let found = match by_name {
+            Some(member) => Some(member),
+            None => self.store.memberships().by_number(workspace.id, name).await?,
+        };
+        found.ok_or_else(|| {
+            let words = format!("there is nobody called `{name}` in workspace {}", workspace.name);
+            Failure::words(Exit::Failed, words)
+        })
+    }
+
+    /// An event of whoever types.
+    pub(super) fn entry(&self, action: Action) -> Entry {
+        let actor = audit::Actor { kind: Actor::command().kind, id: None };
+        Entry::new(self.clock.unix(), actor, action)
+    }
+
+    /// Appends an event to the audit, as part of its change.
+    pub(super) async fn record(&self, change: &mut Change, entry: Entry) -> Result<(), Failure> {
+        self.access.audit().record(change, entry).await?;
+        Ok(())
+    }
+
+    /// A link to a page that reads the key behind `#`, so that it reaches no server, proxy or log.
+    pub(super) fn link(&self, page: &str, key: &crate::base::Secret) -> String {
+        format!("{}/{page}#k={}", self.origin, key.expose())
+    }
+}
+
+/// Whoever types, in a workspace.
+pub(super) fn actor_in(workspace: &WorkspaceRow) -> Actor {
+    Actor { workspace_id: Some(workspace.id), ..Actor::command() }
+}
+
+/// Where browsers find a configured server.
+fn origin_of(config: &Config) -> String {
+    let host = &config.server.public_host;
+    match config.server.listen_tls.first().map(std::net::SocketAddr::port) {
+        None | Some(443 | 0) => format!("https://{host}"),
+        Some(port) => format!("https://{host}:{port}"),
+    }
+}
+
+/// Makes a data folder that nobody else may look into.
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    Ok(DirBuilder::new().recursive(true).mode(0o700).create(folder)?)
 }

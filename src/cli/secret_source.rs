@@ -4,11 +4,17 @@ use std::io::{BufRead, IsTerminal, Read, Write, stdin};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
 use super::args::PasswordFrom;
 use super::failure::{Exit, Failure};
 use crate::base::Secret;
 
 const BYTES_MAX: u64 = 4096;
+/// A root key that is not written as text.
+const ROOT_KEY_BYTES: usize = 32;
 
 /// The password, or `None` with `--no-password`. `what` is whose, for the prompt.
 pub(super) fn password(
@@ -36,7 +42,37 @@ pub(super) fn password(
     prompt(what, err).map(Some)
 }
 
+/// The root key as text, of a file (which may hold its 32 bytes) or of standard input.
+pub(super) fn root_key(file: Option<&Path>, err: &mut dyn Write) -> Result<Secret, Failure> {
+    let (place, bytes) = match file {
+        Some(path) => (path.display().to_string(), read_file(path, err)?),
+        None => {
+            let mut bytes = Zeroizing::new(Vec::new());
+            stdin().lock().take(BYTES_MAX).read_to_end(&mut bytes)?;
+            ("standard input".to_owned(), bytes)
+        }
+    };
+    if bytes.len() == ROOT_KEY_BYTES {
+        return Ok(Secret::new(STANDARD.encode(bytes.as_slice())));
+    }
+    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    if text.is_empty() {
+        return Err(Failure::words(Exit::Usage, format!("{place} holds no root key")));
+    }
+    Ok(Secret::new(text))
+}
+
 fn in_file(path: &Path, err: &mut dyn Write) -> Result<Secret, Failure> {
+    let bytes = read_file(path, err)?;
+    let shown = path.display().to_string();
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => one_line(text, &shown),
+        Err(_) => Err(Failure::words(Exit::Config, format!("{shown} holds no text"))),
+    }
+}
+
+/// The beginning of a file, after a word about others who can read it.
+fn read_file(path: &Path, err: &mut dyn Write) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let shown = path.display().to_string();
     let failed = |error: std::io::Error| {
         Failure::words(Exit::Config, format!("{shown} cannot be read: {error}"))
@@ -45,9 +81,9 @@ fn in_file(path: &Path, err: &mut dyn Write) -> Result<Secret, Failure> {
     if file.metadata().map_err(failed)?.permissions().mode() & 0o007 != 0 {
         writeln!(err, "warning: everybody can read {shown}: chmod 600 {shown}")?;
     }
-    let mut text = String::new();
-    file.take(BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    one_line(&text, &shown)
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 fn one_line(text: &str, place: &str) -> Result<Secret, Failure> {

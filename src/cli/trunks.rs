@@ -1,15 +1,17 @@
 //! `ringfence trunk`.
 
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::{TrunkAdd, TrunkCommand};
+use super::args::{OneTrunk, TrunkAdd, TrunkCommand};
 use super::failure::{Exit, Failure};
 use super::output;
-use super::place::{self, Missing};
+use super::place::{self, Data, Missing};
 use super::run::{Hooks, TestStep};
 use super::secret_source;
+use crate::access::audit::Action;
 use crate::config::{CodecName, TrunkArgument, is_host, is_trunk_name};
 use crate::store::TrunkRow;
 use crate::vault::NewTrunk;
@@ -59,11 +61,16 @@ pub(super) async fn trunk(
 ) -> Result<(), Failure> {
     match command {
         TrunkCommand::Add(command) => add(*command, out, err).await,
-        TrunkCommand::List { place, json } => {
-            let data = place::open(&place, Missing::Refuse).await?;
-            let trunks: Vec<Shown> =
-                data.trunks.list().await?.into_iter().map(Shown::from).collect();
-            if json {
+        TrunkCommand::List { within } => {
+            let data = place::open(&within.common.place, Missing::Refuse).await?;
+            let mut rows = data.trunks.list().await?;
+            // Names are unique among all workspaces, so without a choice all are listed.
+            if let Some(name) = &within.workspace {
+                let workspace = data.workspace(Some(name), Missing::Refuse).await?;
+                rows.retain(|row| row.workspace_id == workspace.id);
+            }
+            let trunks: Vec<Shown> = rows.into_iter().map(Shown::from).collect();
+            if within.common.json {
                 return output::json(out, &trunks);
             }
             if trunks.is_empty() {
@@ -74,25 +81,49 @@ pub(super) async fn trunk(
             output::table(out, &headers, trunks.into_iter().map(row).collect())?;
             Ok(())
         }
-        TrunkCommand::Test { name, place, json } => {
-            let data = place::open(&place, Missing::Refuse).await?;
-            let trunk = data.store.trunks().by_name(&name).await?.ok_or_else(|| nobody(&name))?;
+        TrunkCommand::Test(one) => {
+            let (data, trunk) = find(&one).await?;
             let password = data.trunks.password(&trunk, "test")?;
             let steps = hooks.test_trunk(&trunk, password, data.ca).await;
-            show_test(&name, &steps, json, out)
+            show_test(&one.name, &steps, one.within.common.json, out)
         }
-        TrunkCommand::Remove { name, place, json } => {
-            let data = place::open(&place, Missing::Refuse).await?;
-            if !data.trunks.remove(&name).await? {
-                return Err(nobody(&name));
-            }
-            if json {
-                return output::json(out, &serde_json::json!({"removed": name}));
-            }
-            writeln!(out, "removed {name}; a running server keeps using it until it is restarted")?;
-            Ok(())
-        }
+        TrunkCommand::Remove(one) => remove(&one, out).await,
     }
+}
+
+/// A trunk by its name, of the workspace given if one is.
+async fn find(one: &OneTrunk) -> Result<(Data, TrunkRow), Failure> {
+    let data = place::open(&one.within.common.place, Missing::Refuse).await?;
+    let trunk = data.store.trunks().by_name(&one.name).await?;
+    let mut trunk = trunk.ok_or_else(|| nobody(&one.name))?;
+    if let Some(name) = &one.within.workspace {
+        let workspace = data.workspace(Some(name), Missing::Refuse).await?;
+        trunk = Some(trunk)
+            .filter(|trunk| trunk.workspace_id == workspace.id)
+            .ok_or_else(|| nobody(&one.name))?;
+    }
+    Ok((data, trunk))
+}
+
+async fn remove(one: &OneTrunk, out: &mut dyn Write) -> Result<(), Failure> {
+    let (data, trunk) = find(one).await?;
+    let name = &one.name;
+    let mut change = data.store.begin().await?;
+    if !data.trunks.remove_in(&mut change, name).await? {
+        return Err(nobody(name));
+    }
+    let removed = data
+        .entry(Action::TrunkDelete)
+        .of_workspace(trunk.workspace_id)
+        .on("trunk", trunk.id)
+        .with("name", name.as_str());
+    data.record(&mut change, removed).await?;
+    change.commit().await?;
+    if one.within.common.json {
+        return output::json(out, &serde_json::json!({"removed": name}));
+    }
+    writeln!(out, "removed {name}; a running server keeps using it until it is restarted")?;
+    Ok(())
 }
 
 async fn add(command: TrunkAdd, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
@@ -113,18 +144,15 @@ async fn add(command: TrunkAdd, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let codecs: Option<Vec<CodecName>> =
         command.codecs.iter().map(|name| CodecName::from_name(name)).collect();
     let codecs = codecs.ok_or_else(|| usage("a codec is opus, pcma or pcmu".into()))?;
-    let ca_pem = match &command.ca {
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            Failure::words(Exit::Config, format!("{} cannot be read: {error}", path.display()))
-        })?),
-        None => None,
-    };
+    let ca_pem = command.ca.as_deref().map(read_ca).transpose()?;
     // A trunk that is known by its address has no user, and nothing to ask for.
     let password = match &argument.user {
         Some(user) => secret_source::password(&command.password, user, err)?,
         None => None,
     };
-    let data = place::open(&command.place, Missing::Make).await?;
+    let within = command.within;
+    let data = place::open(&within.common.place, Missing::Make).await?;
+    let workspace = data.workspace(within.workspace.as_deref(), Missing::Make).await?;
     let new = NewTrunk {
         name: command.name,
         uri: argument.uri,
@@ -136,13 +164,29 @@ async fn add(command: TrunkAdd, out: &mut dyn Write, err: &mut dyn Write) -> Res
         codecs,
         domain: command.domain,
     };
-    let trunk = Shown::from(data.trunks.add(&new).await?);
-    if command.json {
+    let mut change = data.store.begin().await?;
+    let row = data.trunks.add_in(&mut change, workspace.id, &new).await?;
+    let added = data
+        .entry(Action::TrunkCreate)
+        .of_workspace(workspace.id)
+        .on("trunk", row.id)
+        .with("name", row.name.as_str())
+        .with("host", row.uri.host.as_str());
+    data.record(&mut change, added).await?;
+    change.commit().await?;
+    let trunk = Shown::from(row);
+    if within.common.json {
         return output::json(out, &trunk);
     }
     writeln!(out, "added {} at {}; restart the server to use it", trunk.name, trunk.uri)?;
     writeln!(out, "try it now: ringfence trunk test {}", trunk.name)?;
     Ok(())
+}
+
+fn read_ca(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::words(Exit::Config, format!("{} cannot be read: {error}", path.display()))
+    })
 }
 
 fn row(trunk: Shown) -> Vec<String> {

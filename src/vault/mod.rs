@@ -20,6 +20,7 @@ mod ring;
 mod root_key;
 mod rotation;
 mod secrets;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod trunks;

@@ -1,5 +1,10 @@
 //! What there is to type.
 
+mod access;
+mod people;
+mod records;
+mod trunks;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -8,6 +13,14 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::base::Secret;
 use crate::config::TrunkMedia;
+
+pub(super) use access::{KeyCommand, KeyCreate, PolicyCommand, SessionCommand};
+pub(super) use people::{
+    InviteCommand, InviteCreate, OneUser, OneWorkspace, TokenCommand, UserAdd, UserCommand,
+    UserSet, WorkspaceAdd, WorkspaceCommand,
+};
+pub(super) use records::{AuditCommand, Backup, LoginHistory, Restore, SetUpLink, VaultCommand};
+pub(super) use trunks::{OneTrunk, TrunkAdd, TrunkCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -44,12 +57,41 @@ pub(super) enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+    /// Companies, or parts of one, that share nothing with each other
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
+    /// Invitations to a workspace
+    #[command(subcommand)]
+    Invite(InviteCommand),
+    /// Keys for programs
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Sign-ins that are open or were
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// What a workspace's administrator may choose: sessions, passwords, second factors, limits
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// PBXs and carriers
     #[command(subcommand)]
     Trunk(TrunkCommand),
     /// Tokens for programs and tests
     #[command(subcommand)]
     Token(TokenCommand),
+    /// What was done, by whom
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Who signed in and out, or tried to
+    LoginHistory(LoginHistory),
+    /// The keys that protect stored secrets
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Save the whole database in one encrypted file, while the server runs
+    Backup(Backup),
+    /// Put a backup into a new data folder or database
+    Restore(Restore),
+    /// Print a link that makes the first administrator, once, within 30 minutes
+    SetUpLink(SetUpLink),
 }
 
 #[derive(Args, Debug)]
@@ -175,6 +217,29 @@ pub(super) struct Place {
     /// The server's configuration
     #[arg(long, value_name = "FILE", env = "RINGFENCE_CONFIG", global = true)]
     pub(super) config: Option<PathBuf>,
+    /// The root key, when it is not where the server finds it (a sealed server, a restored backup)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) root_key_file: Option<PathBuf>,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Common {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What every command in a workspace takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Within {
+    /// The workspace, by name [default: the first one, whose administrators run the server]
+    #[arg(long, value_name = "NAME")]
+    pub(super) workspace: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 /// Where a password comes from; never from the command line, which others can read.
@@ -193,137 +258,6 @@ pub(super) struct PasswordFrom {
     /// Set no password
     #[arg(long, group = "password_from")]
     pub(super) no_password: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum UserCommand {
-    /// Add a person; asks for their password
-    Add {
-        /// What they sign in with: letters, digits, `.`, `-`, `_`
-        name: String,
-        /// The number their phones are rung at
-        #[arg(long)]
-        number: String,
-        /// 1-4 agent, 5-6 supervisor, 7-8 manager, 9 administrator
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
-        level: u8,
-        /// What others see [default: the name]
-        #[arg(long)]
-        display_name: Option<String>,
-        /// Mail address, to sign in with too
-        #[arg(long)]
-        email: Option<String>,
-        #[command(flatten)]
-        password: PasswordFrom,
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// List everybody
-    List {
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Set a new password and end the person's sessions
-    Passwd {
-        /// Whose
-        name: String,
-        #[command(flatten)]
-        password: PasswordFrom,
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum TrunkCommand {
-    /// Add a PBX; asks for its password and stores it encrypted
-    Add(Box<TrunkAdd>),
-    /// List PBXs and how each is doing
-    List {
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Try a PBX step by step: name, connection, certificate, OPTIONS, registration
-    Test {
-        /// Which
-        name: String,
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Forget a PBX and its password
-    Remove {
-        /// Which
-        name: String,
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Args, Debug)]
-pub(super) struct TrunkAdd {
-    /// Its name here
-    pub(super) name: String,
-    /// Where it is: sips:USER@HOST:PORT, without the password
-    #[arg(value_parser = secret)]
-    pub(super) uri: Secret,
-    #[command(flatten)]
-    pub(super) password: PasswordFrom,
-    /// Its certificate authority, PEM, when the system does not know it
-    #[arg(long, value_name = "FILE")]
-    pub(super) ca: Option<PathBuf>,
-    /// How its audio is carried
-    #[arg(long, value_name = "MEDIA", default_value = "srtp")]
-    pub(super) media: MediaArg,
-    /// Codecs in order of preference
-    #[arg(long, value_delimiter = ',', default_value = "opus,pcma,pcmu")]
-    pub(super) codecs: Vec<String>,
-    /// Only call out through it; do not register
-    #[arg(long)]
-    pub(super) no_register: bool,
-    /// Domain of its addresses [default: its host]
-    #[arg(long)]
-    pub(super) domain: Option<String>,
-    #[command(flatten)]
-    pub(super) place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum TokenCommand {
-    /// Print a token that acts for a person, good for ten minutes
-    Mint {
-        /// Their name or number
-        #[arg(long)]
-        user: String,
-        /// At most this level [default: theirs]
-        #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9))]
-        level: Option<u8>,
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// Takes any text: what is wrong with it is said later, without repeating it.
