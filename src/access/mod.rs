@@ -17,6 +17,7 @@ mod error;
 mod factor_admin;
 mod factor_set_up;
 mod glue;
+mod guess;
 mod history;
 mod identity;
 mod letter;

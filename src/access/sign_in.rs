@@ -6,11 +6,10 @@
 //! account and address; a browser that signed in before has a bucket of its own, so that nobody
 //! else's guesses keep its owner out.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use super::device::DeviceCookie;
 use super::email_code::{email_code, email_code_hash};
 use super::error::AccessError;
+use super::guess::facts;
 use super::history::Failure;
 use super::letter::Letter;
 use super::password::Passwords;
@@ -19,8 +18,7 @@ use super::random;
 use super::second_factor::{Ask, Method};
 use super::session::{Client, Opening, SignedIn};
 use super::shared::{Shared, busy, count_failure};
-use super::throttle::RequestFacts;
-use super::throttle::{AccountKey, Attempt, Caller, Decision, DeviceKey, Load, RateClass};
+use super::throttle::Attempt;
 use crate::base::{Secret, UnixTime, limit};
 use crate::store::{Ending, LoginAttemptRow, Member, UserRow};
 use crate::vault::Purpose;
@@ -306,32 +304,6 @@ impl SignIn<'_> {
         Ok(signed_in)
     }
 
-    /// Checks the password of somebody who is signed in, slowed down after five wrong ones.
-    pub(super) async fn confirm_password(
-        &self,
-        principal: &Principal,
-        user: &UserRow,
-        password: &Secret,
-        client: &Client,
-    ) -> Result<(), AccessError> {
-        // In a bucket of the session's own: nobody else can use it up.
-        let device = DeviceCookie {
-            user_id: *principal.user_id.as_bytes(),
-            device_id: *principal.session_id.as_bytes(),
-            issued_at: UnixTime(0),
-        };
-        let account = principal.user_id.to_string();
-        let facts = facts(Attempt::Password, &account, client, Some(&device));
-        self.throttle(&facts)?;
-        let hash = user.password_hash.as_deref();
-        if !self.shared.passwords.is_right(password, hash).await.map_err(busy)? {
-            count_failure("password");
-            return Err(AccessError::WrongPassword);
-        }
-        self.shared.throttle.succeeded(&facts);
-        Ok(())
-    }
-
     async fn rehash(&self, user: &UserRow, password: &Secret) -> Result<(), AccessError> {
         if user.password_hash.as_deref().is_none_or(|hash| !Passwords::is_outdated(hash)) {
             return Ok(());
@@ -375,46 +347,10 @@ impl SignIn<'_> {
         self.shared.history().failed(failure, client).await?;
         Err(error)
     }
-
-    fn device_of(&self, user: UserId, cookie: Option<&str>) -> Option<DeviceCookie> {
-        let key = self.shared.vault.key(Purpose::DeviceCookie);
-        let device = DeviceCookie::verify(key, cookie?, self.shared.now())?;
-        (device.user_id == *user.as_bytes()).then_some(device)
-    }
-
-    fn new_device(&self, user: UserId, now: UnixTime) -> Result<Secret, AccessError> {
-        let device = DeviceCookie::new(*user.as_bytes(), now)?;
-        Ok(device.sign(self.shared.vault.key(Purpose::DeviceCookie)))
-    }
-
-    fn throttle(&self, facts: &RequestFacts) -> Result<(), AccessError> {
-        match self.shared.throttle.check(self.shared.now_ms(), facts, Load::NONE) {
-            Decision::Allowed { .. } => Ok(()),
-            Decision::Refused { scope, limit, retry_after_s } => {
-                count_failure("throttled");
-                Err(AccessError::Throttled { scope: scope.as_str(), limit, retry_after_s })
-            }
-        }
-    }
 }
 
 /// Whether a text may be a name or a mail address: it goes into a query, and PostgreSQL takes no
 /// NUL.
 pub(super) fn is_lookup(name: &str) -> bool {
     (1..=254).contains(&name.len()) && !name.chars().any(char::is_control)
-}
-
-fn facts(
-    attempt: Attempt,
-    account: &str,
-    client: &Client,
-    device: Option<&DeviceCookie>,
-) -> RequestFacts {
-    RequestFacts {
-        class: RateClass::Auth,
-        ip: client.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-        caller: Caller::Anonymous,
-        account: Some(AccountKey::new(attempt, account)),
-        device: device.map(DeviceKey::from),
-    }
 }
