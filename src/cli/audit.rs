@@ -104,13 +104,11 @@ async fn verify(
                 });
                 return output::json(out, &value);
             }
-            let (rows, checkpoints) = (report.rows, report.checkpoints);
-            writeln!(
-                out,
-                "the audit is whole: {rows} rows, {checkpoints} signed checkpoints, the last \
-                 one at row {}",
-                report.vouched
-            )?;
+            let vouched = match report.checkpoints {
+                0 => "no signed checkpoint yet".to_owned(),
+                count => format!("{count} signed checkpoints, the last at row {}", report.vouched),
+            };
+            writeln!(out, "the audit is whole: {} rows, {vouched}", report.rows)?;
             Ok(())
         }
         Err(AuditError::Broken(broken)) => {

@@ -17,7 +17,7 @@ use crate::access::Actor;
 use crate::access::audit::{self, Action, Audit, Entry};
 use crate::base::Clock;
 use crate::store::{DataLock, Store};
-use crate::vault::{self, BackupReport, Vault, VaultError};
+use crate::vault::{self, BackupReport, Vault};
 
 pub(super) async fn backup(
     command: Backup,
@@ -156,7 +156,12 @@ fn remove_empty(folder: &Path) {
 }
 
 fn no_key(located: &Located) -> Failure {
-    VaultError::NoKey { path: located.sources.file.clone() }.into()
+    let file = located.sources.file.display();
+    let words = format!(
+        "a backup needs the root key it was made with: give --root-key-file FILE, or put it at \
+         {file}, chmod 600"
+    );
+    Failure::words(Exit::Config, words)
 }
 
 fn shown(path: &Path, report: &BackupReport) -> serde_json::Value {

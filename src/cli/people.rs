@@ -91,6 +91,12 @@ async fn add(command: UserAdd, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     }
     let (name, number, level) = (&user.name, &membership.number, membership.level);
     writeln!(out, "added {name}, number {number}, level {level} ({})", level.tier())?;
+    if user.password_hash.is_none() {
+        writeln!(
+            out,
+            "without a password; a link that sets one: ringfence user reset-link {name}"
+        )?;
+    }
     Ok(())
 }
 
@@ -152,7 +158,10 @@ async fn reset_second_factor(
     if who.within.common.json {
         return output::json(out, &json!({"reset": name}));
     }
-    writeln!(out, "took the second factor of {name} away; their sessions ended")?;
+    writeln!(
+        out,
+        "took the second factor of {name} away; where one is demanded, they set it up at sign-in"
+    )?;
     Ok(())
 }
 
@@ -238,7 +247,7 @@ fn details(person: &PersonShown, out: &mut dyn Write) -> Result<(), Failure> {
         ("added", membership.created_at.rfc3339()),
         ("last seen", seen),
     ] {
-        writeln!(out, "{label:<14}{text}")?;
+        writeln!(out, "{label:<15}{text}")?;
     }
     Ok(())
 }
