@@ -5,7 +5,11 @@ use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use indicatif::ProgressBar;
-use ringfence::access::{Access, Level, NewPerson};
+use std::sync::Arc;
+
+use ringfence::access::audit::Audit;
+use ringfence::access::organisation::{Author, NewPerson};
+use ringfence::access::{Access, AccessParts, Letter, Level, Mailbox, WorkspaceId};
 use ringfence::base::Clock;
 use ringfence::store::Store;
 use ringfence::vault::Vault;
@@ -25,6 +29,14 @@ pub struct Agent {
 /// Signs tokens for made-up agents of one server.
 pub struct People {
     access: Access,
+    home: WorkspaceId,
+}
+
+/// Nobody of a load test has a mail address.
+struct NoMail;
+
+impl Mailbox for NoMail {
+    fn post(&self, _: Option<WorkspaceId>, _: &str, _: Letter) {}
 }
 
 #[derive(Deserialize)]
@@ -39,8 +51,14 @@ impl People {
         let issuer = issuer(token.context("the server has no agents")?)?;
         let clock = Clock::system();
         let store = Store::open(server.folder.path()).await?;
-        let vault = Vault::open(server.folder.path(), &store, clock.unix()).await?;
-        Ok(Self { access: Access::new(store, &vault, clock, &issuer) })
+        let folder = server.folder.path();
+        let vault = Arc::new(Vault::open(folder, &store, clock.unix()).await?);
+        let audit = Audit::open(store.clone(), vault.clone(), folder, clock.clone()).await?;
+        let mailbox = Arc::new(NoMail);
+        let parts = AccessParts { store, vault, audit, clock, issuer, mailbox };
+        let access = Access::open(parts).await?;
+        let home = access.ensure_home().await?;
+        Ok(Self { access, home })
     }
 
     /// Adds `count` agents with a token each.
@@ -53,12 +71,14 @@ impl People {
                 name: number.clone(),
                 display_name: None,
                 email: None,
+                role: None,
+                level: Some(Level::AGENT),
                 number: number.clone(),
-                level: Level::AGENT,
                 password: None,
             };
-            let person = self.access.add_person(&person).await?;
-            let minted = self.access.mint_for(&person, Level::AGENT).await?;
+            let people = self.access.organisation().people();
+            let member = people.add(&Author::system(), self.home, &person).await?;
+            let minted = self.access.mint_for(&member, Level::AGENT).await?;
             agents.push(Agent { number, token: minted.token.expose().to_owned() });
             bar.inc(1);
         }
