@@ -119,12 +119,13 @@ test('sec_a02 a28 b31 a key that differs in one character, or a token another se
   const flip = (at) => key.slice(0, at) + (key[at] === 'a' ? 'b' : 'a') + key.slice(at + 1);
   const secretAt = key.lastIndexOf('_') + 1;
   const texts = new Set();
-  for (const bad of [flip(secretAt), flip(key.length - 1), flip(key.indexOf('_live_') + 6), key.slice(0, -1), `${key}x`, key.toUpperCase(), 'dn_live__', 'dn_live_aaaaaaaa_']) {
+  const formed = [flip(secretAt), flip(key.length - 1), flip(key.indexOf('_live_') + 6)];
+  for (const bad of [...formed, key.slice(0, -1), `${key}x`, key.toUpperCase(), 'dn_live__', 'dn_live_aaaaaaaa_']) {
     const program = console_.client();
     program.token = bad;
     const answer = await program.get('/api/v1/users');
     assert.equal(answer.status, 401, bad.slice(0, 20));
-    texts.add(answer.json.detail);
+    if (formed.includes(bad)) texts.add(answer.json.detail);
   }
   assert.equal(texts.size, 1, [...texts].join('\n'));
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from '../browser/lib/shared.mjs';
 import { Client } from './lib/client.mjs';
 import { Console } from './lib/console.mjs';
-import { startProviders } from './lib/stand-ins.mjs';
+import { MailSink, linkOf, startProviders } from './lib/stand-ins.mjs';
 import { serve } from './lib/serve.mjs';
 
 const kinds = ['google', 'microsoft', 'apple'];
@@ -23,6 +23,7 @@ async function configure(owner, provider, kind) {
 async function walk(client, kind, who, tamper = (back) => back) {
   const start = await client.get(`/api/v1/identity/${kind}/start`);
   assert.ok([302, 303].includes(start.status), start.text);
+  assert.doesNotMatch(start.headers.location, /^\//, 'it leads to the provider');
   const at = new URL(start.headers.location);
   at.searchParams.set('login_hint', who);
   const theirs = new Client(at.origin, { address: '127.0.0.1' });
@@ -51,9 +52,14 @@ function bring(client, came) {
 }
 
 async function prepared(t) {
-  const server = await serve(t);
+  let providers;
+  const server = await serve(t, {
+    before: async ({ origin }) => {
+      providers = await startProviders(t, [origin, 'https://localhost'].flatMap((at) => kinds.map((kind) => `${at}/api/v1/identity/${kind}/return`)));
+      return { outbound: kinds.map((kind) => providers.kinds[kind].origin) };
+    },
+  });
   const owner = await server.setUp();
-  const providers = await startProviders(t, kinds.map((kind) => `${server.origin}/api/v1/identity/${kind}/return`));
   for (const kind of kinds) await configure(owner, providers.kinds[kind], kind);
   return { server, owner, providers };
 }
@@ -119,7 +125,7 @@ test('a6 sec_a36 accounts are linked on addresses that both sides verified and o
   const outcome = async (kind, who) => {
     const client = server.client();
     const answer = await bring(client, await walk(client, kind, who));
-    const error = /error=([a-z_]+)/.exec(answer.headers.location ?? '')?.[1] ?? answer.code;
+    const error = /error=([a-z_]+)/.exec(answer.headers.location ?? '')?.[1] ?? answer.code ?? null;
     return { error, me: (await client.get('/api/v1/me')).json };
   };
   const unverified = await verified(owner, server, 'ada@example.com');
@@ -127,6 +133,15 @@ test('a6 sec_a36 accounts are linked on addresses that both sides verified and o
   const first = await outcome('google', 'ada');
   assert.equal(first.error, 'link_requires_verification');
   assert.equal(first.me.id, undefined);
+  const mail = await MailSink.start(t);
+  await owner.must('PATCH', '/api/v1/policy', { 'smtp.tls': 'opportunistic', 'smtp.required_for_secrets': false });
+  await owner.must('PUT', '/api/v1/settings/mail', { host: '127.0.0.1', port: mail.ports.plain, from: 'ringfence@example.com', tls: 'opportunistic' });
+  await server.client().must('POST', '/api/v1/email/resend', { email: 'ada@example.com' });
+  await server.client().must('POST', '/api/v1/email/verify', { key: linkOf(await mail.next('ada@example.com')).key });
+  for (const kind of ['google', 'microsoft']) {
+    const linked = await outcome(kind, 'ada');
+    assert.deepEqual([linked.error, linked.me.id], [null, unverified.id], `${kind}: verified on both sides`);
+  }
 
   const bob = await outcome('google', 'unverified-bob');
   assert.ok(bob.error, 'the provider does not vouch');

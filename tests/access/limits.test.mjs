@@ -44,7 +44,7 @@ test('a29 a32 c16 every kind of route is limited from the start: missing ones, s
     const answers = await burst(make(), 1500);
     const refused = answers.find(({ status }) => status === 429);
     assert.ok(refused, `${name}: ${answers.length} answers and none refused`);
-    says(refused);
+    try { says(refused); } catch (error) { throw new Error(`${name}: ${error.message}; ${refused.text} ${JSON.stringify(refused.headers)}`); }
     assert.ok(answers.every(({ status }) => status < 500), name);
   }
   const sockets = [];

@@ -13,6 +13,9 @@ import { createServer } from 'node:http'
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
 import { Provider, errors } from 'oidc-provider'
 
+// Standard output is for our own lines; what the package has to say goes elsewhere.
+console.info = console.error
+
 const tenant = '72f988bf-86f1-41af-91ab-2d7cd011db47'
 const redirects = process.argv.slice(2)
 if (redirects.length === 0) redirects.push('http://127.0.0.1/callback')

@@ -92,7 +92,7 @@ export class Client {
 
   /** As any of the above, but throws unless the status is 2xx; gives the JSON. */
   async must(method, path, body) {
-    const answer = await this.request(method, path, body === undefined ? {} : { body });
+    const answer = await this.request(method, path, body === undefined && method !== 'POST' ? {} : { body: body ?? {} });
     if (answer.status < 200 || answer.status > 299) throw new Error(`${method} ${path}: ${answer.status} ${answer.text.slice(0, 400)}`);
     return answer.json;
   }

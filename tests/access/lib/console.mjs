@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { newServer } from '../../browser/lib/shared.mjs';
 import { Client } from './client.mjs';
 import { Authenticator } from './totp.mjs';
-import { MailSink } from './stand-ins.mjs';
+import { MailSink, linkOf } from './stand-ins.mjs';
 
 /** A password no rule refuses. */
 export const newPassword = () => `Pw-${randomBytes(9).toString('base64url')}-7z`;
@@ -46,6 +46,13 @@ export class Console {
     const person = { name: `p${number}`, display_name: `Person ${number}`, number, password: newPassword(), ...wanted };
     const made = await this.owner.must('POST', '/api/v1/users', person);
     return { ...made, password: person.password };
+  }
+
+  /** Has a person show that they read their mail. */
+  async verifyEmail(person) {
+    const client = this.client();
+    await client.must('POST', '/api/v1/email/resend', { email: person.email });
+    await client.must('POST', '/api/v1/email/verify', { key: linkOf(await this.mail.next(person.email)).key });
   }
 
   /** A person who is signed in: { person, client }. */

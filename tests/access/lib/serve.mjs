@@ -12,7 +12,7 @@ let pair;
 /** One authority and certificate for the whole run. */
 export const sharedCertificate = () => (pair ??= certificate());
 
-function configuration({ folder, port, redirectPort, metricsPort, files, origins = [], data, database, extra = '' }) {
+function configuration({ folder, port, redirectPort, metricsPort, files, origins = [], data, database, extra = '', outbound = [] }) {
   const list = (items) => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`;
   return `[server]
 public_host = "localhost"
@@ -32,6 +32,7 @@ port = 0
 
 [outbound]
 allow = ["127.0.0.0/8"]
+origins = ${list(outbound)}
 ca = ${JSON.stringify(files.ca)}
 
 ${database ? '[database]\nurl_file = "database.url"\n' : ''}${extra}`;
@@ -85,12 +86,14 @@ async function prepare(options = {}) {
   one.log = path.join(folder, 'server.log');
   one.data = path.join(folder, 'data');
   fs.mkdirSync(one.data, { mode: 0o700 });
-  fs.writeFileSync(one.config, configuration({ folder, port, redirectPort, metricsPort, files, ...options }), { mode: 0o600 });
+  // What has to be running before the server, and know its address, is started here.
+  const found = await options.before?.(one) ?? {};
+  fs.writeFileSync(one.config, configuration({ folder, port, redirectPort, metricsPort, files, ...options, ...found }), { mode: 0o600 });
   one.first = { name: 'first', display_name: 'First Administrator', email: 'first@example.com', password: newPassword(), workspace: 'Home' };
   return one;
 }
 
-/** Starts one with an empty data folder; `key` is that of its set-up link. */
+/** Starts one with an empty data folder; `key` is that of its set-up link. `before` may add to the options. */
 export async function serve(t, options = {}) {
   const one = await prepare(options);
   await one.boot();
