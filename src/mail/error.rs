@@ -22,6 +22,11 @@ pub enum MailError {
     /// The server has no STARTTLS and the mail may not go in clear.
     #[error("the mail server offers no TLS, and this mail must not be sent in clear")]
     Cleartext,
+    /// TLS failed: mostly a certificate of another name or of an authority nobody knows here.
+    #[error(
+        "the mail server's certificate is not trusted; its authority goes into the mail settings"
+    )]
+    Untrusted,
     /// No answer in time.
     #[error("the mail server does not answer")]
     Timeout,
@@ -52,6 +57,7 @@ impl MailError {
             Self::SettingsUnavailable => "mail_settings_unavailable",
             Self::Setting { .. } => "mail_setting",
             Self::Cleartext => "mail_cleartext_refused",
+            Self::Untrusted => "mail_untrusted",
             Self::Timeout => "mail_timeout",
             Self::Smtp { .. } => "mail_smtp",
             Self::Letter => "mail_letter",
@@ -68,6 +74,7 @@ impl MailError {
             | Self::NotConfigured
             | Self::Setting { .. }
             | Self::Cleartext
+            | Self::Untrusted
             | Self::Letter => false,
         }
     }
@@ -76,8 +83,24 @@ impl MailError {
 impl From<lettre::transport::smtp::Error> for MailError {
     /// The server's words are left out: they often repeat the recipient's address.
     fn from(error: lettre::transport::smtp::Error) -> Self {
+        if error.is_tls() || is_of_tls(&error) {
+            return Self::Untrusted;
+        }
         let status = error.status().map(u16::from);
-        let is_setting = error.is_client() || error.is_tls();
+        let is_setting = error.is_client();
         Self::Smtp { status, is_transient: !error.is_permanent() && !is_setting }
     }
+}
+
+/// Whether TLS is at the bottom of it: rustls' errors travel inside those of the connection.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inside.is_some_and(|inside| inside.is::<rustls::Error>()) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
