@@ -49,11 +49,11 @@ export class MailSink {
     return sink;
   }
 
-  /** The next mail to somebody that nobody asked for yet. */
-  async next(to, timeout = 8000) {
+  /** The next mail to somebody that nobody asked for yet, whose text matches. */
+  async next(to, text = /./, timeout = 8000) {
     let found;
     await until(() => `a mail to ${to}; there are ${JSON.stringify(this.messages.map((mail) => [mail.to, mail.subject]))}`, () => {
-      found = this.messages.find((mail) => !mail.taken && mail.to.includes(to));
+      found = this.messages.find((mail) => !mail.taken && mail.to.includes(to) && text.test(mail.text));
       return found;
     }, timeout, 20);
     found.taken = true;
