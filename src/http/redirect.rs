@@ -72,7 +72,7 @@ async fn judge(services: &Services, ip: IpAddr, request: &Parts) -> Result<Respo
     if uri.path().starts_with("/.well-known/acme-challenge/") {
         return Err(Problem::not_found());
     }
-    let location = location(&services.config.server.public_host, uri);
+    let location = location(&services.public_origin, uri);
     let location = HeaderValue::from_str(&location).map_err(|_| Problem::not_found())?;
     Ok((StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response())
 }
@@ -82,12 +82,12 @@ fn has_credential(headers: &HeaderMap, uri: &Uri) -> bool {
         || uri.query().is_some_and(has_secret)
 }
 
-/// The same path and query at our own name. An absolute or odd target (`//evil`) leads to the
+/// The same path and query at our own origin. An absolute or odd target (`//evil`) leads to the
 /// front page.
-fn location(host: &str, uri: &Uri) -> String {
+fn location(origin: &str, uri: &Uri) -> String {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let path = if path.starts_with('/') && !path.starts_with("//") { path } else { "/" };
-    format!("https://{host}{path}")
+    format!("{origin}{path}")
 }
 
 /// Writes down that somebody sends in clear, at most as often as passwords may be guessed: anybody

@@ -33,6 +33,8 @@ pub struct Services {
     pub trunks: TrunkBook,
     /// Identity providers.
     pub oidc: Arc<OidcClient>,
+    /// What our own links begin with, without a slash at the end: `https://phones.example.com`.
+    pub public_origin: String,
     /// Web origins that may open sockets and send credentials.
     pub origins: Origins,
     /// Proxies whose word about the client's address counts.

@@ -250,6 +250,7 @@ fn services(
         authorities_pem,
     })?;
     Ok(Arc::new(Services {
+        public_origin: public_origin(&config, &listeners.addresses()),
         origins: Origins::new(&config, plain, &tls),
         proxies: TrustedProxies::new(config.server.trusted_proxies.iter().copied()),
         limits: Limits::new(rates, clock.clone(), load),

@@ -126,6 +126,7 @@ endpoints! {
     ProviderReturnForm: Post "/api/v1/identity/{provider}/return", Anyone, Auth, None, "Come back from Apple (form_post)";
     LookAtInvite: Post "/api/v1/invites/look", Anyone, Auth, None, "Read an invitation";
     AcceptInvite: Post "/api/v1/invites/accept", Anyone, Auth, None, "Join with an invitation";
+    JoinWithInvite: Post "/api/v1/invites/join", Cookie(OwnAccount), Auth, None, "Join another workspace with an invitation";
     BookDemo: Post "/api/v1/public/demo-bookings", Anyone, PublicForm, None, "Book a demonstration";
     Contact: Post "/api/v1/public/contact", Anyone, PublicForm, None, "Write to the owner";
     OpenApi: Get "/api/openapi.json", Anyone, Static, None, "This description";
@@ -193,12 +194,12 @@ endpoints! {
     ApplyPreset: Post "/api/v1/policy/preset", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Apply a preset";
     ShowWorkspace: Get "/api/v1/settings/workspace", Signed(ManageSettings), General, Some(Scope::SettingsRead), "The workspace";
     ChangeWorkspace: Patch "/api/v1/settings/workspace", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Rename the workspace";
-    ShowMail: Get "/api/v1/settings/mail", Signed(ManageSettings), General, Some(Scope::SettingsRead), "How mail is sent";
-    ChangeMail: Put "/api/v1/settings/mail", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Change how mail is sent";
-    TestMail: Post "/api/v1/settings/mail/test", Signed(ManageSettings), Expensive, Some(Scope::SettingsWrite), "Send a mail to oneself";
-    ListProviders: Get "/api/v1/settings/identity-providers", Signed(ManageSettings), General, Some(Scope::SettingsRead), "Identity providers";
-    PutProvider: Put "/api/v1/settings/identity-providers/{provider}", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Set an identity provider up";
-    RemoveProvider: Delete "/api/v1/settings/identity-providers/{provider}", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Remove an identity provider";
+    ShowMail: Get "/api/v1/settings/mail", Signed(Installation), General, Some(Scope::SettingsRead), "How mail is sent";
+    ChangeMail: Put "/api/v1/settings/mail", Signed(Installation), General, Some(Scope::SettingsWrite), "Change how mail is sent";
+    TestMail: Post "/api/v1/settings/mail/test", Signed(Installation), Expensive, Some(Scope::SettingsWrite), "Send a mail to oneself";
+    ListProviders: Get "/api/v1/settings/identity-providers", Signed(Installation), General, Some(Scope::SettingsRead), "Identity providers";
+    PutProvider: Put "/api/v1/settings/identity-providers/{provider}", Signed(Installation), General, Some(Scope::SettingsWrite), "Set an identity provider up";
+    RemoveProvider: Delete "/api/v1/settings/identity-providers/{provider}", Signed(Installation), General, Some(Scope::SettingsWrite), "Remove an identity provider";
     ListTrunks: Get "/api/v1/trunks", Signed(ManageSettings), General, Some(Scope::SettingsRead), "PBXs and their state";
     AddTrunk: Post "/api/v1/trunks", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Add a PBX";
     RemoveTrunk: Delete "/api/v1/trunks/{id}", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Remove a PBX";

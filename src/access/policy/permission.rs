@@ -155,9 +155,11 @@ mod tests {
             }
             if level >= 9 {
                 let lower = expected.clone();
-                expected.extend(P::ALL.into_iter().filter(|permission| {
-                    !lower.contains(permission) && *permission != P::Billing
-                }));
+                expected.extend(
+                    P::ALL.into_iter().filter(|permission| {
+                        !lower.contains(permission) && *permission != P::Billing
+                    }),
+                );
             }
             assert_eq!(allowed(level, Role::Member), expected, "level {level}");
         }

@@ -97,6 +97,5 @@ pub(in super::super) async fn remove(
 
 /// Where a provider sends browsers back to: at our configured name, whatever the request names.
 pub(super) fn redirect_uri(services: &Services, name: &str) -> String {
-    let host = &services.config.server.public_host;
-    format!("https://{host}/api/v1/identity/{name}/return")
+    format!("{}/api/v1/identity/{name}/return", services.public_origin)
 }

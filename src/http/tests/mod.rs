@@ -136,6 +136,7 @@ impl Edge {
         let busy = load.clone();
         let busy = move || Load::per_mille(*busy.lock().unwrap());
         let services = Arc::new(Services {
+            public_origin: "https://localhost".into(),
             origins: Origins::new(&config, plain, &config.server.listen_tls),
             config: Arc::new(config),
             clock: clock.clone(),
