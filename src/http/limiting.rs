@@ -89,21 +89,33 @@ pub(super) fn count(services: &Services, facts: &RequestFacts) -> Result<Quota, 
         Decision::Allowed { limit, remaining, reset_s } => Ok(Quota { limit, remaining, reset_s }),
         Decision::Refused { scope, limit, retry_after_s } => {
             let detail = format!("too many requests; try again in {retry_after_s} s");
-            let mut problem = Problem::too_many("rate_limited", detail, retry_after_s)
-                .with("scope", scope.as_str())
-                .with("limit", limit);
-            for (name, value) in (Quota { limit, remaining: 0, reset_s: retry_after_s }).headers() {
-                problem = problem.with_header(name, value);
-            }
-            Err(problem)
+            Err(full("rate_limited", detail, scope.as_str(), limit, retry_after_s))
         }
     }
 }
 
+/// 429 of a full bucket, with its headers.
+pub(super) fn full(
+    code: &'static str,
+    detail: String,
+    scope: &'static str,
+    limit: u32,
+    retry_after_s: u32,
+) -> Problem {
+    let problem =
+        Problem::too_many(code, detail, retry_after_s).with("scope", scope).with("limit", limit);
+    let quota = Quota { limit, remaining: 0, reset_s: retry_after_s };
+    quota
+        .headers()
+        .into_iter()
+        .fold(problem, |problem, (name, value)| problem.with_header(name, value))
+}
+
 impl Quota {
+    /// Into the headers of an answer, unless a bucket further in has said more.
     pub(super) fn write(self, headers: &mut HeaderMap) {
         for (name, value) in self.headers() {
-            headers.insert(name, value);
+            headers.entry(name).or_insert(value);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use axum::http::StatusCode;
 
+use super::limiting::full;
 use super::problem::Problem;
 use crate::access::audit::AuditError;
 use crate::access::connection::ConnectionError;
@@ -83,7 +84,7 @@ impl From<AccessError> for Problem {
             }
             AccessError::Busy => Self::busy(code, words, 3),
             AccessError::Throttled { scope, limit, retry_after_s } => {
-                Self::too_many(code, words, retry_after_s).with("scope", scope).with("limit", limit)
+                full(code, words, scope, limit, retry_after_s)
             }
             AccessError::FactorLocked { until } => {
                 let until = super::time::rfc3339(until);

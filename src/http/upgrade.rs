@@ -15,6 +15,7 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use axum::response::IntoResponse;
 use base64::Engine;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -50,22 +51,26 @@ pub(super) async fn upgrade(
     let principal = checked.as_ref().ok().and_then(|checked| checked.principal.as_ref());
     // In buckets of their own, which load never narrows: calls are not what is throttled first.
     let facts = facts_of(RateClass::Signaling, visit.ip, principal);
-    let counted = count(&services, &facts);
-    match counted.and_then(|quota| checked.map(|checked| (quota, checked))) {
-        Ok((quota, checked)) => {
+    let quota = count(&services, &facts).inspect_err(|problem| note_refused(peer, problem))?;
+    let mut response = match checked {
+        Ok(checked) => {
             metrics::counter!(metric::PHONE_UPGRADES).increment(1);
             let remote = SocketAddr::new(visit.ip, peer.remote.port());
-            let mut response = accept(services, remote, visit, checked);
-            quota.write(response.headers_mut());
-            Ok(response)
+            accept(services, remote, visit, checked)
         }
         Err(problem) => {
-            let reason = problem.code();
-            metrics::counter!(metric::PHONE_UPGRADES_REFUSED, "reason" => reason).increment(1);
-            tracing::debug!(remote = %peer.remote, reason, "phone socket refused");
-            Err(problem)
+            note_refused(peer, &problem);
+            problem.into_response()
         }
-    }
+    };
+    quota.write(response.headers_mut());
+    Ok(response)
+}
+
+fn note_refused(peer: Peer, problem: &Problem) {
+    let reason = problem.code();
+    metrics::counter!(metric::PHONE_UPGRADES_REFUSED, "reason" => reason).increment(1);
+    tracing::debug!(remote = %peer.remote, reason, "phone socket refused");
 }
 
 /// What is left of a good request.

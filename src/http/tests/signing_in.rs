@@ -193,3 +193,57 @@ async fn k16_the_data_folder_holds_no_cookie_and_no_token() {
         }
     }
 }
+
+#[tokio::test]
+async fn c08_asking_for_a_new_password_answers_the_same_whether_there_is_an_account() {
+    let edge = Edge::new().await;
+    let mut new = person("2001", Role::Member, 1);
+    new.email = Some("ann@example.com".into());
+    let people = edge.services.access.organisation().people();
+    people.add(&Author::system(), edge.home(), &new).await.unwrap();
+    let ask = async |email: &str| {
+        edge.post("/api/v1/password/forgot", &[], &json!({"email": email})).await
+    };
+    let (known, unknown) = (ask("ann@example.com").await, ask("nobody@example.com").await);
+    assert_eq!((known.status, unknown.status), (202, 202));
+    assert_eq!(known.text, unknown.text);
+    let to: Vec<String> = edge.letters.0.lock().unwrap().iter().map(|(to, _)| to.clone()).collect();
+    assert_eq!(to, ["ann@example.com"]);
+}
+
+#[tokio::test]
+async fn a32_a_refusal_of_an_account_says_the_limit_of_the_account() {
+    let edge = Edge::new().await;
+    edge.add(edge.home(), "2001", Role::Member, 1).await;
+    let wrong = json!({"user": "p2001", "password": "wrong"});
+    let mut last = edge.post("/api/v1/login", &[], &wrong).await;
+    while last.status == 401 {
+        last = edge.post("/api/v1/login", &[], &wrong).await;
+    }
+    assert_eq!((last.status, &last.body["scope"]), (429, &json!("account")), "{}", last.text);
+    assert_eq!(last.header("ratelimit-limit"), Some(last.body["limit"].to_string().as_str()));
+    assert_eq!(last.header("ratelimit-remaining"), Some("0"));
+}
+
+#[tokio::test]
+async fn who_runs_the_installation_sees_what_is_of_no_workspace_and_nobody_elses() {
+    let edge = Edge::new().await;
+    let cookie = edge.sign_in("1009").await;
+    let (other, _) = {
+        let workspaces = edge.services.access.organisation().workspaces();
+        workspaces.create(&Author::system(), "other", &person("401", Role::Owner, 9)).await.unwrap()
+    };
+    edge.add(other.id, "402", Role::Member, 1).await;
+    let mut change = edge.services.store.begin().await.unwrap();
+    let entry = crate::access::audit::Entry::new(
+        edge.clock.unix(),
+        crate::access::audit::Actor::ANONYMOUS,
+        crate::access::audit::Action::TlsRequired,
+    );
+    edge.services.access.audit().record(&mut change, entry).await.unwrap();
+    change.commit().await.unwrap();
+    let audit = edge.get("/api/v1/audit", &[("cookie", &cookie)]).await;
+    let items = audit.body["items"].as_array().unwrap();
+    assert_eq!(items[0]["action"], "tls_required");
+    assert!(!audit.text.contains("402"), "another workspace's people");
+}
