@@ -55,9 +55,8 @@ async fn create(command: KeyCreate, out: &mut dyn Write) -> Result<(), Failure> 
     let made = keys.create_for(&Author::command(), &member, &new).await?;
     let text = made.text.expose();
     if within.common.json {
-        let mut value = shown(&made.row, &member.user.name);
-        value["key"] = text.into();
-        return output::json(out, &value);
+        let made = shown(&made.row, &member.user.name);
+        return output::json(out, &output::with(made, "key", text));
     }
     writeln!(out, "{text}")?;
     Ok(())

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::failure::Failure;
 
@@ -11,6 +12,14 @@ pub(super) fn json(out: &mut dyn Write, value: &impl Serialize) -> Result<(), Fa
     let text = serde_json::to_string(value)?;
     writeln!(out, "{text}")?;
     Ok(())
+}
+
+/// An object with one more member.
+pub(super) fn with(mut object: Value, member: &str, value: impl Into<Value>) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.insert(member.to_owned(), value.into());
+    }
+    object
 }
 
 /// Columns two spaces apart under headers in capitals.

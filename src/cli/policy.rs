@@ -110,7 +110,7 @@ fn range(kind: Kind) -> String {
 const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
 
 fn duration(seconds: u64) -> String {
-    let whole = UNITS.iter().find(|(_, unit)| seconds != 0 && seconds % unit == 0);
+    let whole = UNITS.iter().find(|(_, unit)| seconds != 0 && seconds.is_multiple_of(*unit));
     match whole {
         Some((letter, unit)) => format!("{}{letter}", seconds / unit),
         None => seconds.to_string(),

@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::output;
 use super::place::{self, Data, Missing};
 use super::secret_source;
-use crate::access::organisation::{Author, InviteState, NewInvite, NewPerson};
+use crate::access::organisation::{Author, InviteState, NewInvite, NewPerson, WorkspaceShown};
 use crate::access::{Actor, Letter};
 use crate::store::{InviteRow, WorkspaceRow};
 
@@ -25,12 +25,9 @@ pub(super) async fn workspace(
             let data = place::open(&common.place, Missing::Refuse).await?;
             let all = data.access.organisation().workspaces().list().await?;
             if common.json {
-                let value = |row: &WorkspaceRow, people: u64| {
-                    let mut value = shown(row);
-                    value["people"] = people.into();
-                    value
-                };
-                let all: Vec<_> = all.iter().map(|one| value(&one.row, one.people)).collect();
+                let shown =
+                    |one: &WorkspaceShown| output::with(shown(&one.row), "people", one.people);
+                let all: Vec<_> = all.iter().map(shown).collect();
                 return output::json(out, &all);
             }
             let rows = all.into_iter().map(|one| {
@@ -141,9 +138,8 @@ async fn create(command: InviteCreate, out: &mut dyn Write) -> Result<(), Failur
     });
     let link = link.ok_or_else(|| Failure::words(Exit::Failed, "the invitation has no link"))?;
     if within.common.json {
-        let mut value = invited(&row, InviteState::Open);
-        value["link"] = link.into();
-        return output::json(out, &value);
+        let invited = invited(&row, InviteState::Open);
+        return output::json(out, &output::with(invited, "link", link));
     }
     writeln!(out, "invited {} to workspace {}; nothing was mailed", row.email, workspace.name)?;
     writeln!(out, "give them this link, good until {}:", row.expires_at.rfc3339())?;

@@ -180,7 +180,7 @@ async fn an_invitation_is_made_with_its_link_listed_and_taken_back() {
     let list = desk.json("invite list").await;
     assert!(list.as_array().unwrap().iter().all(|invite| invite["state"] == "revoked"), "{list}");
     for wrong in [
-        &format!("invite revoke {id}")[..],
+        format!("invite revoke {id}").as_str(),
         "invite create nobody --number 2004",
         "invite create eve@example.com --number 2001",
     ] {
@@ -239,7 +239,9 @@ async fn a37_sessions_are_listed_and_ended_one_or_all() {
         (Some("ann"), &"minted".into())
     );
     desk.typed(&format!("session end {id}")).await.unwrap();
-    for wrong in [&format!("session end {id}")[..], "session end 7", "session end-all --user eve"] {
+    for wrong in
+        [format!("session end {id}").as_str(), "session end 7", "session end-all --user eve"]
+    {
         assert_eq!(desk.refused(wrong).await.exit, Exit::Failed, "{wrong}");
     }
     assert_eq!(desk.json("session end-all --user ann").await["ended"], 2);
