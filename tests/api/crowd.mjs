@@ -5,6 +5,19 @@ import http from 'node:http';
 import { Client, ownAddress } from '../access/lib/client.mjs';
 import { Console } from '../access/lib/console.mjs';
 
+/** Passes the description on without what it says of credentials: they are added here, whatever is asked. */
+async function describe(answer, response) {
+  const parts = [];
+  for await (const part of answer) parts.push(part);
+  const text = Buffer.concat(parts).toString();
+  const description = JSON.parse(text);
+  delete description.security;
+  delete description.components.securitySchemes;
+  for (const methods of Object.values(description.paths)) for (const operation of Object.values(methods)) delete operation.security;
+  response.writeHead(answer.statusCode, { 'content-type': answer.headers['content-type'] });
+  response.end(JSON.stringify(description));
+}
+
 /** Who asks: what they are, and how they show it. */
 export const principals = {
   nobody: null,
@@ -61,6 +74,7 @@ export class Crowd {
       delete headers.connection;
       const onward = http.request({ host: '127.0.0.1', port: target.port, method: request.method, path: request.url, headers, localAddress: ownAddress(), family: 4, agent: false }, (answer) => {
         if (answer.statusCode === 429) this.refused += 1;
+        if (request.url === '/api/openapi.json') return describe(answer, response);
         response.writeHead(answer.statusCode, answer.statusMessage, answer.rawHeaders);
         answer.pipe(response);
         answer.on('end', () => this.#mend(request, answer.statusCode, member));
