@@ -69,6 +69,10 @@ pub async fn serve(config: Config) -> Result<(), RunError> {
         |all: &[SocketAddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let Addresses { tls, sip, .. } = server.addresses();
     tracing::info!(https = list(tls), sip = list(sip), "ringfence is ready");
+    if server.services().access.set_up().is_needed().await? {
+        // The link itself would let in whoever reads the log.
+        tracing::warn!("nobody may administer yet: `ringfence set-up-link` prints the way in");
+    }
     wait_and_stop(server).await;
     Ok(())
 }
