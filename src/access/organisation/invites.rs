@@ -1,6 +1,6 @@
 //! Invitations by mail: a link that lets one address join one workspace once.
 
-use super::people::place;
+use super::standing::place;
 use super::{Author, NewPerson, Organisation, OrganisationError, fields};
 use crate::access::audit::Action;
 use crate::access::letter::Letter;

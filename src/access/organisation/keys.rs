@@ -9,7 +9,7 @@ use crate::access::audit::Action;
 use crate::access::principal::Principal;
 use crate::base::limit::API_KEY_DAYS_MAX;
 use crate::base::{Secret, UnixTime};
-use crate::store::{ApiKeyId, ApiKeyListing, ApiKeyRow, UserId, WorkspaceId};
+use crate::store::{ApiKeyId, ApiKeyListing, ApiKeyRow, Member, UserId, WorkspaceId};
 
 /// API keys.
 pub struct Keys<'a> {
@@ -50,16 +50,43 @@ impl Keys<'_> {
         new: &NewKey,
         shown: &Shown,
     ) -> Result<CreatedKey, OrganisationError> {
+        // What is wrong with the key is said before anybody has to prove anything.
+        fields::line("name", &new.name)?;
+        expiry(new.expires_in_days, self.org.now())?;
+        self.org.parts.proofs.full(principal, shown).await?;
+        let (workspace, user) = (principal.workspace_id, principal.user_id);
+        self.make(&Author::of(principal, ip), workspace, user, new).await
+    }
+
+    /// Makes a key for somebody from a shell of the server, where nothing is to be proved.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_for(
+        &self,
+        by: &Author,
+        member: &Member,
+        new: &NewKey,
+    ) -> Result<CreatedKey, OrganisationError> {
+        self.make(by, member.membership.workspace_id, member.user.id, new).await
+    }
+
+    async fn make(
+        &self,
+        by: &Author,
+        workspace_id: WorkspaceId,
+        user_id: UserId,
+        new: &NewKey,
+    ) -> Result<CreatedKey, OrganisationError> {
         let (org, now) = (self.org, self.org.now());
         let name = fields::line("name", &new.name)?;
         let expires_at = expiry(new.expires_in_days, now)?;
-        org.parts.proofs.full(principal, shown).await?;
-        let policy = org.parts.settings.of(principal.workspace_id);
+        let policy = org.parts.settings.of(workspace_id);
         let minted = policy.api_keys_brand.mint()?;
         let row = ApiKeyRow {
             id: ApiKeyId::random(),
-            workspace_id: principal.workspace_id,
-            user_id: principal.user_id,
+            workspace_id,
+            user_id,
             name,
             masked: policy.api_keys_brand.masked(&minted.prefix),
             prefix: minted.prefix,
@@ -79,7 +106,7 @@ impl Keys<'_> {
             return Err(OrganisationError::KeyLimit(most));
         }
         change.api_keys().insert(&row).await?;
-        let entry = Author::of(principal, ip)
+        let entry = by
             .entry(Action::KeyCreate, row.workspace_id, now)
             .on("api_key", row.id)
             .with("name", row.name.as_str())

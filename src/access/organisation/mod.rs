@@ -21,6 +21,7 @@ mod people;
 mod pins;
 mod posix_zone;
 mod reports;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod time_zone;
