@@ -13,6 +13,8 @@ use super::problem::Problem;
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::from("/api/openapi.json")
+        // The other layout has a bar with a logo whose style the security policy forbids.
+        .use_base_layout()
         .doc_expansion("none")
         .filter(true)
         .persist_authorization(false)

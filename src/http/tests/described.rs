@@ -44,6 +44,27 @@ fn every_reference_leads_somewhere_and_no_body_takes_unknown_members() {
     }
 }
 
+#[test]
+fn each_list_is_described_with_its_own_items() {
+    let api = description();
+    for (path, member) in [
+        ("/api/v1/users", "second_factor"),
+        ("/api/v1/sessions", "ended_reason"),
+        ("/api/v1/workspaces", "people"),
+        ("/api/v1/trunks", "has_password"),
+    ] {
+        let answer = &api["paths"][path]["get"]["responses"]["200"];
+        let list = answer["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
+        let of = |reference: &str| reference.rsplit('/').next().unwrap().to_string();
+        let items = &api["components"]["schemas"][of(list)]["properties"]["items"]["items"];
+        let item = match items["$ref"].as_str() {
+            Some(reference) => &api["components"]["schemas"][of(reference)],
+            None => items,
+        };
+        assert!(item["properties"].get(member).is_some(), "{path}: {item}");
+    }
+}
+
 fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
