@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { sleep } from '../browser/lib/process.mjs';
 import { newServer, phone, test } from '../browser/lib/shared.mjs';
+import { Client } from '../access/lib/client.mjs';
 import { attack } from './helper.mjs';
 
 /** Every file below a folder. */
@@ -66,9 +67,7 @@ attack('sec_w04 every answer carries the security headers, errors too', async (t
 });
 
 attack('s08 control characters in API values are refused', async (t, ringfence) => {
-  const post = (place, body) => fetch(new URL(place, ringfence.origin), {
-    method: 'POST', headers: { 'content-type': 'application/json', origin: ringfence.origin }, body: JSON.stringify(body),
-  });
+  const post = (place, body) => new Client(ringfence.origin).post(place, body);
   for (const evil of ['a\r\nVia: x', 'a\nb', 'a\0b', '\u001b[31m', '\u202e']) {
     assert.ok([400, 401, 422].includes((await post('/api/v1/login', { user: evil, password: evil })).status));
     assert.ok([400, 401, 404, 410, 422].includes((await post('/api/v1/start', { key: evil })).status));
@@ -80,7 +79,7 @@ attack('sec_a02 the API refuses what it should: no token, a bad one, a foreign o
   assert.equal(await me({}), 401);
   assert.equal(await me({ authorization: 'Bearer x.y.z' }), 401);
   assert.equal(await me({ authorization: `Bearer ${ringfence.account(1001).token}` }), 200);
-  const login = (init) => fetch(new URL('/api/v1/login', ringfence.origin), { method: 'POST', ...init }).then((response) => response.status, () => 413);
+  const login = ({ headers, body }) => new Client(ringfence.origin).request('POST', '/api/v1/login', { headers: { origin: null, ...headers }, body }).then(({ status }) => status, () => 413);
   const body = JSON.stringify({ user: '1001', password: 'x' });
   assert.ok([403].includes(await login({ headers: { 'content-type': 'application/json', origin: 'https://evil.example' }, body })));
   assert.ok([400, 403, 415].includes(await login({ headers: { 'content-type': 'text/plain' }, body })));
