@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a28_an_unknown_prefix_matches_nothing_not_even_the_dummy() {
+    fn a28_sec_a32_an_unknown_prefix_is_compared_too_and_matches_nothing() {
         let presented = PresentedApiKey { prefix: "a1b2c3d4", hash: NOBODY };
         assert!(!presented.matches(None));
         assert!(!presented.matches(Some(&[1; 32])));
@@ -428,7 +428,9 @@ mod tests {
         ((moments[0].0 - moments[1].0) / (moments[0].1 + moments[1].1).sqrt().max(1e-9)).abs()
     }
 
+    // Times say something of optimised code on a quiet machine only.
     #[test]
+    #[ignore = "by hand: cargo test --release --lib a28_sec_a32 -- --ignored"]
     fn a28_sec_a32_where_the_first_difference_is_does_not_show_in_the_time() {
         let presented = PresentedApiKey { prefix: "a1b2c3d4", hash: [7; 32] };
         let (mut first, mut last) = ([7; 32], [7; 32]);

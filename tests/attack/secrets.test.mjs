@@ -79,10 +79,12 @@ attack('sec_a02 the API refuses what it should: no token, a bad one, a foreign o
   assert.equal(await me({}), 401);
   assert.equal(await me({ authorization: 'Bearer x.y.z' }), 401);
   assert.equal(await me({ authorization: `Bearer ${ringfence.account(1001).token}` }), 200);
-  const login = ({ headers, body }) => new Client(ringfence.origin).request('POST', '/api/v1/login', { headers: { origin: null, ...headers }, body }).then(({ status }) => status, () => 413);
-  const body = JSON.stringify({ user: '1001', password: 'x' });
-  assert.ok([403].includes(await login({ headers: { 'content-type': 'application/json', origin: 'https://evil.example' }, body })));
-  assert.ok([400, 403, 415].includes(await login({ headers: { 'content-type': 'text/plain' }, body })));
-  assert.ok([400, 413, 422].includes(await login({ headers: { 'content-type': 'application/json', origin: ringfence.origin }, body: `{"user":"${'a'.repeat(2 << 20)}"}` })));
-  assert.ok([400, 422].includes(await login({ headers: { 'content-type': 'application/json', origin: ringfence.origin }, body: `${'['.repeat(10000)}` })));
+  // Not the login: it would have counted as guessing by now.
+  const authorization = `Bearer ${ringfence.account(1001).token}`;
+  const change = ({ headers, body }) => new Client(ringfence.origin).request('PATCH', '/api/v1/me', { headers: { origin: null, authorization, ...headers }, body }).then(({ status }) => status, () => 413);
+  const body = JSON.stringify({ display_name: 'x' });
+  assert.ok([403].includes(await change({ headers: { 'content-type': 'application/json', origin: 'https://evil.example' }, body })));
+  assert.ok([400, 403, 415].includes(await change({ headers: { 'content-type': 'text/plain' }, body })));
+  assert.ok([400, 413, 422].includes(await change({ headers: { 'content-type': 'application/json', origin: ringfence.origin }, body: `{"display_name":"${'a'.repeat(2 << 20)}"}` })));
+  assert.ok([400, 422].includes(await change({ headers: { 'content-type': 'application/json', origin: ringfence.origin }, body: `${'['.repeat(10000)}` })));
 });
