@@ -42,9 +42,9 @@ mod sign_up;
 mod start_link;
 #[cfg(test)]
 mod testing;
-pub mod throttle;
 #[cfg(test)]
 mod tests;
+pub mod throttle;
 mod ticket;
 mod token;
 mod totp;

@@ -1,6 +1,7 @@
 //! The audit log, as its workspace sees it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use axum::Json;
@@ -177,9 +178,9 @@ async fn events(
     let rows = rows(services, caller, query, limit).await?;
     let mut names: BTreeMap<UserId, Option<String>> = BTreeMap::new();
     for id in rows.iter().filter_map(person_of) {
-        if !names.contains_key(&id) {
+        if let Entry::Vacant(name) = names.entry(id) {
             let user = services.store.users().by_id(id).await?;
-            names.insert(id, user.map(|user| user.display_name));
+            name.insert(user.map(|user| user.display_name));
         }
     }
     Ok(rows.into_iter().map(|row| event(row, &names)).collect())

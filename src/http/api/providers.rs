@@ -51,7 +51,7 @@ pub(in super::super) async fn list(
 ) -> Result<Json<Items<ProviderShown>>, Problem> {
     let providers = services.access.connections().providers().await?;
     Ok(Items::all(providers.into_iter().map(|(name, provider, has_secret)| ProviderShown {
-        redirect_uri: redirect_uri(&services, &name),
+        redirect_uri: redirect_uri(&services, name),
         name: name.to_string(),
         issuer: provider.issuer,
         client_id: provider.client_id,

@@ -65,7 +65,7 @@ pub(in super::super) async fn options(
     let providers = services.access.connections().providers().await?;
     let offered = providers.into_iter().filter(|(_, provider, _)| provider.enabled);
     let providers =
-        offered.map(|(name, ..)| ProviderOffered { title: title(&name), name: name.to_string() });
+        offered.map(|(name, ..)| ProviderOffered { title: title(name), name: name.to_string() });
     let sign_up = services.access.settings().installation().signup_enabled;
     Ok(Json(SignInOptions { password: true, sign_up, providers: providers.collect() }))
 }

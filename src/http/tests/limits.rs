@@ -152,8 +152,6 @@ async fn c17_a_key_may_ask_sixty_times_a_minute_and_less_when_the_server_is_busy
     for _ in 0..100 {
         let answer = edge.upgrade("/ws", &[("authorization", &bearer)]).await;
         assert_eq!(status_of(&answer), 101, "signaling is not what is throttled: {answer}");
-        let _ = edge.phones.has_room();
-        break;
     }
 }
 

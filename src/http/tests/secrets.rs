@@ -45,7 +45,8 @@ async fn a20_a19_sec_w17_no_credential_is_logged_however_it_is_sent_at_any_level
     let key = r#"{"key":"canary-77"}"#;
     let mail = r#"{"host":"mail.example.com","port":587,"user":"u","password":"canary-77",
         "from":"a@example.com","tls":"required"}"#;
-    let cases: [(&str, &str, &[(&str, &str)], &str); 11] = [
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 11] = [
         ("GET", "/api/v1/me", &[("authorization", "Bearer canary-77")], ""),
         ("GET", "/api/v1/me", &[("authorization", "Basic canary-77")], ""),
         ("GET", "/api/v1/me", &[("authorization", "Bearer dn_live_canary-77_x")], ""),
