@@ -100,7 +100,7 @@ impl Route {
 
 impl Body {
     fn of<T: ToSchema>() -> Self {
-        let name = name_of::<T>();
+        let name = T::name().into_owned();
         let mut schemas = vec![(name.clone(), <T as PartialSchema>::schema())];
         T::schemas(&mut schemas);
         Self { name, schemas }
@@ -109,14 +109,6 @@ impl Body {
     pub(super) fn reference(&self) -> RefOr<Schema> {
         RefOr::Ref(Ref::from_schema_name(&self.name))
     }
-}
-
-/// A type's name with those it is made of: `Items<SessionShown>` is `Items_SessionShown`, for the
-/// derived name of all lists is the same.
-fn name_of<T>() -> String {
-    let parts = std::any::type_name::<T>().split(['<', '>', ',']);
-    let names = parts.filter_map(|part| part.trim().rsplit("::").next());
-    names.filter(|name| !name.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 fn filter(verb: Verb) -> MethodFilter {

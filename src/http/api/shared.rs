@@ -1,8 +1,12 @@
 //! Bodies that several resources share.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::super::services::Services;
 use crate::access::audit;
@@ -10,7 +14,7 @@ use crate::access::{Actor, UserId};
 use crate::store::StoreError;
 
 /// A list.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(in super::super) struct Items<T> {
     /// What there is.
     pub(super) items: Vec<T>,
@@ -22,6 +26,34 @@ impl<T> Items<T> {
     /// A list that is whole.
     pub(super) fn all(items: impl IntoIterator<Item = T>) -> Json<Self> {
         Json(Self { items: items.into_iter().collect(), next: None })
+    }
+}
+
+/// Described by hand: the derived name would be the same for all lists.
+impl<T: ToSchema> PartialSchema for Items<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let text_or_null = SchemaType::from_iter([Type::String, Type::Null]);
+        let next = ObjectBuilder::new()
+            .schema_type(text_or_null)
+            .description(Some("Where the next part begins; none after the last"));
+        let list = ObjectBuilder::new()
+            .property("items", items)
+            .property("next", next)
+            .required("items")
+            .required("next");
+        list.into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Items<T> {
+    fn name() -> Cow<'static, str> {
+        format!("ListOf{}", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::json::StrictJson;
 use super::super::paths::Id;
 use super::super::problem::Problem;
 use super::super::services::Services;
-use super::super::time::rfc3339;
+use super::super::time::rfc3339_or;
 use super::shared::{Items, entry};
 use crate::access::audit::Action;
 use crate::base::Secret;
@@ -37,7 +37,8 @@ pub(in super::super) struct TrunkShown {
     /// `unknown`, `up`, `registered`, `down`, `refused` or `untrusted`.
     state: String,
     state_detail: String,
-    state_at: String,
+    /// When that was learnt.
+    state_at: Option<String>,
     has_password: bool,
 }
 
@@ -91,7 +92,7 @@ impl From<TrunkRow> for TrunkShown {
             source: row.source.as_str(),
             state: row.state.word,
             state_detail: row.state.detail,
-            state_at: rfc3339(row.state.at),
+            state_at: rfc3339_or(Some(row.state.at).filter(|at| at.0 > 0)),
             has_password: row.password_sealed.is_some(),
         }
     }
