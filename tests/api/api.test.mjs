@@ -34,7 +34,7 @@ for (const [who, principal] of Object.entries(principals)) {
     t.diagnostic(`${crowd.count} requests, ${crowd.refused} refused for rate`);
     if (code !== 0) fs.writeFileSync(path.join(newFolder('schemathesis-output'), 'output.txt'), output);
     assert.equal(code, 0, output.slice(-12000));
-    assert.ok(crowd.count > 150, `${crowd.count} requests`);
+    assert.ok(crowd.count > 60, `${crowd.count} requests`);
     assert.ok(crowd.refused < crowd.count / 4, `${crowd.refused} of ${crowd.count} were refused for rate`);
     assert.deepEqual(crowd.failures.slice(0, 5), [], 'connections that broke');
     const log = crowd.console.server.readLog();
