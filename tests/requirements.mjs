@@ -37,7 +37,7 @@ export function testsOf(folder) {
   return tests;
 }
 
-/** How bare ids are read in a test of this name: { a: 'A-', c: null }. */
+/** How bare ids are read in a test of this name: { a: 'A-', c: null, a33: 'A-' }. */
 function reading(name) {
   const prefix = Object.keys(map.read).filter((one) => name.startsWith(one)).sort((a, b) => b.length - a.length)[0];
   return prefix === undefined ? {} : map.read[prefix];
@@ -58,7 +58,8 @@ export function idsOf({ name, node }) {
     }
     const [letter, number] = [found[1], Number(found[2])];
     const always = letter === 'w' || letter === 'o' || (letter === 'a' && number > rows.A.length);
-    const section = claim || always ? `${letter.toUpperCase()}-` : asWritten[letter] === undefined ? letter.toUpperCase() : asWritten[letter];
+    const read = asWritten[`${letter}${number}`] === undefined ? asWritten[letter] : asWritten[`${letter}${number}`];
+    const section = claim || always ? `${letter.toUpperCase()}-` : read === undefined ? letter.toUpperCase() : read;
     claim = false;
     if (section === null || !rows[section] || number < 1 || number > rows[section].length) continue;
     ids.push(section.endsWith('-') ? `${section}${String(number).padStart(2, '0')}` : `${section}${number}`);
