@@ -167,7 +167,7 @@ async fn identify(
         let principal =
             principal.filter(|person| !services.access.revocations().is_ended(person.session_id));
         return match principal {
-            Some(principal) => Ok(Some(principal)),
+            Some(principal) => Ok(Some(services.access.rights_now(&principal))),
             None => {
                 let detail = "the ticket was used, is too old, or is another browser's";
                 Err(Problem::unauthorized("ticket_invalid", detail))

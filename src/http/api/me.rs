@@ -234,5 +234,6 @@ pub(in super::super) fn word(permission: Permission) -> &'static str {
         Permission::ViewAudit => "view_audit",
         Permission::Billing => "billing",
         Permission::Installation => "installation",
+        Permission::Connections => "connections",
     }
 }

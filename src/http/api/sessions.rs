@@ -19,7 +19,7 @@ use super::super::problem::Problem;
 use super::super::services::Services;
 use super::super::time::{rfc3339, rfc3339_or};
 use super::super::visit::Visit;
-use super::shared::{Items, Nothing, Person, person};
+use super::shared::{Items, Nothing, Person, over, person};
 use crate::access::user_agent::UserAgent;
 use crate::access::{Of, SessionId, UserId};
 use crate::store::{Ending, SessionRow};
@@ -162,6 +162,7 @@ pub(in super::super) async fn end_all_of_user(
     let workspace = caller.principal.workspace_id;
     let member = services.store.memberships().member(workspace, user).await?;
     member.ok_or_else(Problem::not_found)?;
+    over(&services, &caller.principal, user).await?;
     let sessions = services.access.sessions();
     let ended =
         sessions.end_all(&caller.actor, user, Some(workspace), None, Ending::Revoked).await?;
@@ -174,6 +175,12 @@ async fn end(
     of: Of,
     id: SessionId,
 ) -> Result<StatusCode, Problem> {
+    if let Of::Workspace(workspace) = of
+        && let Some(row) = services.store.sessions().by_id(id).await?
+        && row.workspace_id == workspace
+    {
+        over(services, &caller.principal, row.user_id).await?;
+    }
     let is_ended = services.access.sessions().end(&caller.actor, of, id, Ending::Revoked).await?;
     if is_ended { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
 }

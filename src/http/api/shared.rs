@@ -8,9 +8,10 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::super::problem::Problem;
 use super::super::services::Services;
 use crate::access::audit;
-use crate::access::{Actor, UserId};
+use crate::access::{Actor, Principal, UserId};
 use crate::store::StoreError;
 
 /// A list.
@@ -74,6 +75,20 @@ pub(in super::super) struct Nothing {}
 /// An answer that says nothing but its status.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct Done {}
+
+/// Refuses what would be done to somebody who has more than whoever asks. Of somebody who is not
+/// here the route itself says so.
+pub(super) async fn over(services: &Services, by: &Principal, user: UserId) -> Result<(), Problem> {
+    let member = services.store.memberships().member(by.workspace_id, user).await?;
+    let has_more = member.is_some_and(|member| {
+        member.membership.level > by.level || member.membership.role > by.role
+    });
+    if has_more {
+        let detail = "this person has more rights than you";
+        return Err(Problem::forbidden("more_than_own_rights", detail));
+    }
+    Ok(())
+}
 
 /// A person by their identity; none when they are not there any more.
 pub(super) async fn person(services: &Services, id: UserId) -> Result<Option<Person>, StoreError> {

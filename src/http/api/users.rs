@@ -14,7 +14,7 @@ use super::super::paths::Id;
 use super::super::problem::Problem;
 use super::super::services::Services;
 use super::super::time::{rfc3339, rfc3339_or};
-use super::shared::{Items, Nothing};
+use super::shared::{Items, Nothing, over};
 use crate::access::organisation::{NewPerson, PersonChange, PersonShown};
 use crate::access::{Level, Role, UserId};
 use crate::base::Secret;
@@ -146,6 +146,7 @@ pub(in super::super) async fn send_reset(
     Id(id): Id<UserId>,
     StrictJson(Nothing {}): StrictJson<Nothing>,
 ) -> Result<StatusCode, Problem> {
+    over(&services, &caller.principal, id).await?;
     services.access.account().send_reset(&caller.actor, id).await?;
     Ok(StatusCode::ACCEPTED)
 }
