@@ -130,7 +130,7 @@ impl Edge {
         let mut config = Config::dev(DevFlags::default()).unwrap();
         config.mode = mode;
         let plain = config.server.listen_plain;
-        let (arriving, arrived) = mpsc::channel(8);
+        let (arriving, arrived) = mpsc::channel(128);
         let phones = Arc::new(Phones { arrived: arriving, has_room: Mutex::new(true) });
         let load = Arc::new(Mutex::new(0));
         let busy = load.clone();
