@@ -16,10 +16,10 @@ const started = [];
 
 const match = process.env.RINGFENCE_TESTS_MATCH ? new RegExp(process.env.RINGFENCE_TESTS_MATCH, 'i') : /./;
 
-/** Declares a test, if its name is wanted; when one fails, the logs of the run are kept. */
-export function test(name, body) {
+/** Declares a test, if its name is wanted; when one fails, the logs of the run are kept. `options` may be left out. */
+export function test(name, options, body = options) {
   if (!match.test(name)) return;
-  declare(name, { timeout: 90000 }, async (t) => {
+  declare(name, { timeout: 90000, ...(body === options ? {} : options) }, async (t) => {
     try {
       await body(t);
     } catch (error) {
