@@ -161,6 +161,10 @@ impl Welcome {
         })
     }
 
+    fn docs(&self) -> String {
+        self.api.replace("/api/v1", "/docs")
+    }
+
     fn words(&self, server: &Server, took: Duration, opening: bool) -> String {
         let config = &server.services().config;
         let mut out = format!(
@@ -176,9 +180,12 @@ impl Welcome {
         if let Some(second) = self.agents.get(1) {
             row("Second agent", &format!("{}   (in a private window)", second.page));
         }
+        if let Some(admin) = self.agents.last().filter(|agent| agent.level == 9) {
+            row("Administrator", &format!("{}   (in a private window)", admin.page));
+        }
         row("", "Each link signs in once, then is dead.");
         row("Phone server", &format!("{}   any JsSIP or SIP.js client, subprotocol sip", self.ws));
-        row("API", &self.api);
+        row("API", &format!("{}   described at {}", self.api, self.docs()));
         if let Some(metrics) = &self.metrics {
             row("Metrics", metrics);
         }

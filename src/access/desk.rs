@@ -15,6 +15,7 @@ use super::organisation::{Organisation, OrganisationParts};
 use super::password::Passwords;
 use super::principal::{Actor, Level, Principal, Role, SessionId, WorkspaceId};
 use super::revocation::Revocations;
+use super::rights::RightsChanged;
 use super::second_factor::SecondFactor;
 use super::session::{Checked, Client, SessionDesk, SessionError, SignedIn};
 use super::set_up::SetUp;
@@ -24,6 +25,8 @@ use super::sign_in::SignIn;
 use super::start_link::StartLinks;
 use super::ticket::Tickets;
 use super::token::{Minted, TokenError};
+use tokio::sync::broadcast;
+
 use crate::base::Clock;
 use crate::store::{Ending, Member, Store};
 use crate::vault::{SecretBook, Vault};
@@ -232,6 +235,12 @@ impl Access {
         client: &Client,
     ) -> Result<SignedIn, AccessError> {
         self.shared.sign_in().switch_workspace(principal, workspace, client).await
+    }
+
+    /// Changes of rights: listen, and look at open sockets again ([`Access::rights_now`]).
+    #[must_use]
+    pub fn rights_changes(&self) -> broadcast::Receiver<RightsChanged> {
+        self.shared.rights.subscribe()
     }
 
     /// Signs a token for a session that was just checked.

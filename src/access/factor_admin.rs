@@ -142,10 +142,12 @@ impl SecondFactor<'_> {
         };
         let by = self.shared.store.memberships().member(workspace, by).await?;
         let by = by.ok_or(AccessError::NotFound)?.membership;
-        if target.membership.role == Role::Owner && by.role < Role::Owner {
-            return Err(AccessError::OutOfReach("only an owner may do this to an owner"));
+        let of = &target.membership;
+        if of.role > by.role || of.level > by.level {
+            return Err(AccessError::OutOfReach("this person has more rights than you"));
         }
-        if places.len() > 1 && !self.shared.is_home(workspace) {
+        let owns_installation = self.shared.is_home(workspace) && by.role == Role::Owner;
+        if places.len() > 1 && !owns_installation {
             let words = "this person belongs to other workspaces too: ask who runs the server";
             return Err(AccessError::OutOfReach(words));
         }

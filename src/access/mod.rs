@@ -68,6 +68,7 @@ pub use password::{PasswordError, Passwords};
 pub use password_policy::PasswordRefusal;
 pub use principal::{Actor, Level, Principal, Proof, Role, SessionId, UserId, WorkspaceId};
 pub use revocation::{Revocations, SessionEnded};
+pub use rights::RightsChanged;
 pub use second_factor::{FactorStatus, Method, SecondFactor};
 pub use session::{Checked, Client, Of, SessionDesk, SessionError, SignedIn};
 pub use set_up::{SetUp, SetUpRequest};

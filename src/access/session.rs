@@ -335,7 +335,8 @@ impl SessionDesk<'_> {
         number: Option<&str>,
         at: UnixTime,
     ) {
-        self.shared.rights.note(workspace, user, RightsNow { level, role, at });
+        let number_now = number.map(Arc::from);
+        self.shared.rights.note(workspace, user, RightsNow { level, role, number: number_now, at });
         self.shared.live.change(user, Some(workspace), |principal| {
             let kept = Arc::clone(&principal.number);
             live::set_rights(principal, level, role, number.unwrap_or(&kept));

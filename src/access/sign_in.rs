@@ -65,8 +65,9 @@ impl SignIn<'_> {
             false => None,
         };
         let device = user.as_ref().and_then(|user| self.device_of(user.id, device));
-        let account = user.as_ref().map_or_else(|| name.clone(), |user| user.id.to_string());
-        let facts = facts(Attempt::Password, &account, client, device.as_ref());
+        // Counted by what was typed: one bucket for a name and its mail address would tell that
+        // they are one person's.
+        let facts = facts(Attempt::Password, &name, client, device.as_ref());
         self.throttle(&facts)?;
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
         let is_right = self.shared.passwords.is_right(password, hash).await.map_err(busy)?;

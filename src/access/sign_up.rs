@@ -5,6 +5,7 @@ use super::audit::Action;
 use super::error::AccessError;
 use super::letter::Letter;
 use super::organisation::TimeZone;
+use super::organisation::fields::is_odd;
 use super::password_policy::PersonalWords;
 use super::principal::{Actor, Level, Principal, Role, UserId, WorkspaceId};
 use super::session::Client;
@@ -262,7 +263,7 @@ pub(super) fn check_email(email: &str) -> Result<String, AccessError> {
 /// A name that is shown: printable, not empty, not long.
 pub(super) fn check_shown<'a>(field: &'static str, name: &'a str) -> Result<&'a str, AccessError> {
     let name = name.trim();
-    let is_shown = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let is_shown = (1..=64).contains(&name.chars().count()) && !name.chars().any(is_odd);
     let words = "must be 1 to 64 printable characters";
     if is_shown { Ok(name) } else { Err(AccessError::Invalid { field, words }) }
 }

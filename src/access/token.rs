@@ -542,7 +542,11 @@ mod tests {
         let token = tokens.mint(&principal).unwrap().token;
         let note = |level, role| {
             let (ws, user) = (principal.workspace_id, principal.user_id);
-            tokens.rights.note(ws, user, RightsNow { level, role, at: UnixTime(NOW) });
+            tokens.rights.note(
+                ws,
+                user,
+                RightsNow { level, role, number: None, at: UnixTime(NOW) },
+            );
             let now = tokens.check(token.expose()).unwrap();
             (now.level, now.role)
         };
@@ -554,6 +558,22 @@ mod tests {
         assert_eq!(other.level, Level::ADMIN, "somebody else");
         tokens.rights.forget_old(UnixTime(NOW + 700));
         assert_eq!(tokens.check(token.expose()).unwrap().level, Level::ADMIN);
+    }
+
+    #[test]
+    fn sec_a27_a_token_is_of_the_number_its_person_has_now() {
+        let (tokens, _) = tokens();
+        let principal = somebody();
+        let token = tokens.mint(&principal).unwrap().token;
+        let (level, role, number) = (principal.level, principal.role, Some("1911".into()));
+        let now = RightsNow { level, role, number, at: UnixTime(NOW) };
+        let mut heard = tokens.rights.subscribe();
+        for _ in 0..2 {
+            tokens.rights.note(principal.workspace_id, principal.user_id, now.clone());
+        }
+        assert_eq!(heard.try_recv().unwrap().user_id, principal.user_id);
+        assert!(heard.try_recv().is_err(), "told once");
+        assert_eq!(&*tokens.check(token.expose()).unwrap().number, "1911");
     }
 
     #[test]

@@ -46,18 +46,33 @@ pub(super) struct Located {
     pub(super) config: Option<Config>,
 }
 
+/// The configuration of `serve` when none is named.
+const CONFIG_FILE: &str = "ringfence.toml";
 const DEV_FOLDER: &str = "ringfence-dev";
 /// Where development mode listens unless it is told otherwise.
 const DEV_ORIGIN: &str = "http://localhost:8080";
 /// What the first workspace is called when a command makes it.
 const HOME_NAME: &str = "Ringfence";
 
-/// Finds the data of `--data`, of `--config`, or of development mode in this folder.
+/// Whether a command says which server it means, or stands beside its configuration.
+pub(super) fn is_named(place: &Place) -> bool {
+    place.data.is_some() || place.config.is_some() || Path::new(CONFIG_FILE).is_file()
+}
+
+/// Finds the data of `--data`, of `--config`, of the `ringfence.toml` in this folder, or of
+/// development mode in it.
 pub(super) fn locate(place: &Place) -> Result<Located, Failure> {
     let environment =
         std::env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
     let flags = ServeFlags { data: place.data.clone(), ..ServeFlags::default() };
+    // As `serve` does: the configuration beside which one stands is the one that is meant.
+    let beside = Path::new(CONFIG_FILE);
     let config = match &place.config {
+        Some(path) => Some(path.as_path()),
+        None if place.data.is_none() && beside.is_file() => Some(beside),
+        None => None,
+    };
+    let config = match config {
         Some(path) => Some(Config::load(Some(path), environment, &flags)?),
         None => None,
     };

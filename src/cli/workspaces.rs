@@ -169,7 +169,10 @@ fn invited(row: &InviteRow, state: InviteState) -> Value {
 }
 
 pub(super) async fn set_up_link(command: SetUpLink, out: &mut dyn Write) -> Result<(), Failure> {
-    let data = place::open(&command.common.place, Missing::Make).await?;
+    // Not in the folder of development mode by mistake: its people are there at every start.
+    let place = &command.common.place;
+    let missing = if place::is_named(place) { Missing::Make } else { Missing::Refuse };
+    let data = place::open(place, missing).await?;
     let key = data.access.set_up().make_link(&Actor::command()).await?;
     let link = data.link("set-up", &key);
     if command.common.json {

@@ -165,6 +165,15 @@ impl Directory {
         self.sockets.iter().map(|entry| *entry.key()).collect()
     }
 
+    /// Has every socket look at its rights again.
+    pub fn recheck(&self) {
+        for entry in &self.sockets {
+            for (_, door) in entry.value() {
+                deliver(door, LinkMessage::Recheck);
+            }
+        }
+    }
+
     /// Tells every socket of a session that it ended.
     pub fn revoke(&self, session: SessionId) {
         let Some((_, sockets)) = self.sockets.remove(&session) else { return };

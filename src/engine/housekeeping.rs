@@ -31,6 +31,7 @@ impl Housekeeping {
     ) {
         Self::keep_records(engine.clone(), records);
         Self::close_ended_sessions(engine.clone());
+        Self::recheck_rights(engine.clone());
         tokio::spawn(async move {
             let mut gauges = interval(GAUGES_EVERY);
             let mut endings = interval(ENDINGS_EVERY);
@@ -63,6 +64,17 @@ impl Housekeeping {
                     tracing::error!(%error, "a call could not be recorded");
                     engine.metrics.call_not_recorded();
                 }
+            }
+        });
+    }
+
+    /// Has open sockets look at their rights again when somebody's changed. Changes are rare, and
+    /// a socket that is not concerned compares and goes on.
+    fn recheck_rights(engine: Arc<Engine>) {
+        let mut changes = engine.parts.access.rights_changes();
+        tokio::spawn(async move {
+            while !matches!(changes.recv().await, Err(RecvError::Closed)) {
+                engine.directory.recheck();
             }
         });
     }

@@ -37,6 +37,8 @@ pub enum LinkMessage {
         /// Shown to the client.
         reason: &'static str,
     },
+    /// Somebody's rights changed: whether this socket may still do what it does.
+    Recheck,
     /// The session that opened the phone's socket ended.
     Revoked,
     /// The same phone came back on a new socket: carry on with that one.

@@ -238,7 +238,10 @@ impl SipStream {
                 self.user_agent.handle_command(now, command);
             }
             // A PBX link is closed by its loop and never handed over.
-            LinkMessage::Close { .. } | LinkMessage::Revoked | LinkMessage::Attach(_) => {}
+            LinkMessage::Close { .. }
+            | LinkMessage::Recheck
+            | LinkMessage::Revoked
+            | LinkMessage::Attach(_) => {}
         }
     }
 

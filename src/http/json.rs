@@ -86,6 +86,12 @@ fn quoted(text: &str) -> Option<String> {
 
 /// Walks the whole body before anything is taken from it.
 fn check(body: &[u8]) -> Result<(), Problem> {
+    // A list would be taken for an object whose members come in their order.
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|first| *first == b'[') {
+        let detail = "the body is an object, {\"name\": value, …}, not a list";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_an_object", detail));
+    }
     let mut fault = None;
     let mut json = serde_json::Deserializer::from_slice(body);
     let walked = Walk { path: &mut String::new(), depth: 0, fault: &mut fault }
@@ -293,5 +299,16 @@ mod tests {
             let _ = parse::<Login>(&body);
             let _ = parse::<Login>(text.as_bytes());
         }
+    }
+
+    #[test]
+    fn sec_a29_a_list_is_not_taken_for_an_object() {
+        #[derive(Debug, Deserialize)]
+        struct Nothing {}
+        for body in ["[]", "[null,null]", " \n[\"a\"]", "[[]]"] {
+            let refused = parse::<Nothing>(body.as_bytes()).map(drop).unwrap_err();
+            assert_eq!(refused.code(), "not_an_object", "{body}");
+        }
+        assert!(parse::<Nothing>(b" {} ").is_ok());
     }
 }

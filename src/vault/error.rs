@@ -32,7 +32,7 @@ pub enum VaultError {
     /// The data was sealed with another key.
     #[error(
         "{path} is root key {found}, but the data here was encrypted with root key {expected}; \
-         put that file back (nothing was changed)"
+         put that file back, or name it with --root-key-file (nothing was changed)"
     )]
     WrongKey {
         /// The file found.
@@ -45,7 +45,7 @@ pub enum VaultError {
     /// The data was sealed, and the key is not there.
     #[error(
         "{path} is missing; the data here was encrypted with root key {expected}; \
-         put that file back (nothing was changed)"
+         put that file back, or name it with --root-key-file (nothing was changed)"
     )]
     Missing {
         /// Where it should be.

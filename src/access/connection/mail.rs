@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionError, Connections, check};
+use super::{ConnectionError, Connections, Given, check};
 use crate::access::principal::Actor;
 use crate::base::Secret;
 use crate::vault::SecretKind;
@@ -46,7 +46,8 @@ impl Connections {
         Ok(self.secrets.open(self.home().await?, SecretKind::Smtp, NAME, "mail").await?)
     }
 
-    /// Sets the mail server; without a password the one before stays.
+    /// Sets the mail server; without a password the one before stays, unless it was for another
+    /// server.
     ///
     /// # Errors
     /// A field is not allowed, or the vault or the database failed.
@@ -72,7 +73,21 @@ impl Connections {
             let why = "is opportunistic, required or implicit";
             return Err(ConnectionError::Field { field: "tls", why });
         }
-        let secret = password.map(|password| (SecretKind::Smtp, NAME, password));
-        self.write(actor, KEY, mail, secret).await
+        // A password is for the server it was given for: it must not be sent to another one.
+        let moved = match self.mail().await? {
+            Some((known, _)) => {
+                let place = |of: &MailConnection| {
+                    (of.host.clone(), of.port, of.user.clone(), of.tls.clone(), of.ca_pem.clone())
+                };
+                place(&known) != place(mail)
+            }
+            None => false,
+        };
+        let secret = match password {
+            Some(password) => Given::New(password),
+            None if moved => Given::Nothing,
+            None => Given::Same,
+        };
+        self.write(actor, KEY, mail, (SecretKind::Smtp, NAME, secret)).await
     }
 }

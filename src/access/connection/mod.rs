@@ -26,6 +26,16 @@ pub struct Connections {
     clock: Clock,
 }
 
+/// What becomes of a secret when its settings are written.
+enum Given<'a> {
+    /// It stays.
+    Same,
+    /// This one takes its place.
+    New(&'a Secret),
+    /// It goes: it was for another server.
+    Nothing,
+}
+
 /// Why a server's settings were not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
@@ -94,13 +104,13 @@ impl Connections {
         Ok(row.map(read).transpose().map_err(|_| StoreError::Damaged("settings"))?)
     }
 
-    /// Writes settings, and a secret when one is given, with the row of the audit.
+    /// Writes settings and their secret, with the rows of the audit.
     async fn write<T: serde::Serialize>(
         &self,
         actor: &Actor,
         key: &str,
         value: &T,
-        secret: Option<(SecretKind, &str, &Secret)>,
+        (kind, name, secret): (SecretKind, &str, Given<'_>),
     ) -> Result<(), ConnectionError> {
         let (home, now) = (self.home().await?, self.clock.unix());
         let text = serde_json::to_string(value).map_err(|_| StoreError::Damaged("settings"))?;
@@ -112,9 +122,19 @@ impl Connections {
             updated_by: actor.user_id,
         };
         change.settings().put(&row, now).await?;
-        if let Some((kind, name, secret)) = secret {
-            self.secrets.put(&mut change, home, kind, name, secret).await?;
-            let entry = trail::entry(actor, Action::SecretPut, now).on(kind.as_str(), name);
+        let action = match secret {
+            Given::Same => None,
+            Given::New(secret) => {
+                self.secrets.put(&mut change, home, kind, name, secret).await?;
+                Some(Action::SecretPut)
+            }
+            Given::Nothing => {
+                let was = self.secrets.remove(&mut change, home, kind, name).await?;
+                was.then_some(Action::SecretRemove)
+            }
+        };
+        if let Some(action) = action {
+            let entry = trail::entry(actor, action, now).on(kind.as_str(), name);
             self.audit.record(&mut change, entry).await?;
         }
         let entry = trail::entry(actor, Action::SettingChange, now).on("setting", key);
@@ -156,3 +176,72 @@ fn check(field: &'static str, text: &str) -> Result<(), ConnectionError> {
 }
 
 const TEXT_MAX: usize = 254;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::testing::{Bench, benches};
+
+    fn connections(bench: &Bench) -> Connections {
+        let (store, clock) = (bench.store.clone(), bench.clock.clone());
+        let secrets = SecretBook::new(store.clone(), bench.vault.clone(), clock.clone());
+        Connections::new(store, secrets, bench.audit.clone(), clock)
+    }
+
+    #[tokio::test]
+    async fn b14_b15_a_password_is_not_sent_to_another_server_than_it_was_given_for() {
+        for bench in benches().await {
+            let (book, actor) = (connections(&bench), &bench.actor);
+            let mail = MailConnection {
+                host: "mail.example.com".into(),
+                port: 587,
+                user: Some("svc".into()),
+                from: "a@example.com".into(),
+                tls: "required".into(),
+                ca_pem: None,
+            };
+            let password = Secret::new("canary-of-mail");
+            book.set_mail(actor, &mail, Some(&password)).await.unwrap();
+            let renamed = MailConnection { from: "b@example.com".into(), ..mail.clone() };
+            book.set_mail(actor, &renamed, None).await.unwrap();
+            let kept = book.mail_password().await.unwrap();
+            assert_eq!(kept.unwrap().expose(), "canary-of-mail");
+            for moved in [
+                MailConnection { host: "mail.example.org".into(), ..mail.clone() },
+                MailConnection { port: 25, ..mail.clone() },
+                MailConnection { tls: "opportunistic".into(), ..mail.clone() },
+                MailConnection { ca_pem: Some("other".into()), ..mail.clone() },
+            ] {
+                book.set_mail(actor, &mail, Some(&password)).await.unwrap();
+                book.set_mail(actor, &moved, None).await.unwrap();
+                assert!(book.mail_password().await.unwrap().is_none(), "{moved:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_secret_goes_with_the_provider_it_was_given_for() {
+        for bench in benches().await {
+            let (book, actor) = (connections(&bench), &bench.actor);
+            let google = ProviderConnection {
+                client_id: "client".into(),
+                issuer: None,
+                team_id: None,
+                key_id: None,
+                enabled: true,
+            };
+            let secret = Secret::new("canary-of-google");
+            book.set_provider(actor, "google", &google, Some(&secret)).await.unwrap();
+            let off = ProviderConnection { enabled: false, ..google.clone() };
+            book.set_provider(actor, "google", &off, None).await.unwrap();
+            assert!(book.provider_secret("google").await.unwrap().is_some());
+            let issuer = Some("https://login.example.org".into());
+            let moved = ProviderConnection { issuer, ..google.clone() };
+            book.set_provider(actor, "google", &moved, None).await.unwrap();
+            assert!(book.provider_secret("google").await.unwrap().is_none());
+            let issuer = Some("file:///etc/passwd".into());
+            let odd = ProviderConnection { issuer, ..google };
+            assert!(book.set_provider(actor, "google", &odd, None).await.is_err());
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionError, Connections, check};
+use super::{ConnectionError, Connections, Given, check};
 use crate::access::principal::Actor;
 use crate::base::Secret;
 use crate::vault::SecretKind;
@@ -66,7 +66,7 @@ impl Connections {
         Ok(self.secrets.open(home, SecretKind::Oidc, name, "oidc").await?)
     }
 
-    /// Sets a provider up; without a secret the one before stays.
+    /// Sets a provider up; without a secret the one before stays, unless it was for another client.
     ///
     /// # Errors
     /// A field is not allowed, or the vault or the database failed.
@@ -88,13 +88,27 @@ impl Connections {
                 check(field, text)?;
             }
         }
+        let is_url = |issuer: &str| issuer.starts_with("https://") || issuer.starts_with("http://");
+        if !provider.issuer.as_deref().is_none_or(is_url) {
+            let why = "is an address, such as https://login.example.com";
+            return Err(ConnectionError::Field { field: "issuer", why });
+        }
         if name == "apple" && (provider.team_id.is_none() || provider.key_id.is_none()) {
             let field = if provider.team_id.is_none() { "team_id" } else { "key_id" };
             let why = "is needed: Apple's developer pages name it";
             return Err(ConnectionError::Field { field, why });
         }
-        let secret = secret.map(|secret| (SecretKind::Oidc, name, secret));
-        self.write(actor, &key(name), provider, secret).await
+        // A secret is for the client and the provider it was given for.
+        let known: Option<ProviderConnection> = self.read(&key(name)).await?;
+        let moved = known.is_some_and(|known| {
+            (&known.client_id, &known.issuer) != (&provider.client_id, &provider.issuer)
+        });
+        let secret = match secret {
+            Some(secret) => Given::New(secret),
+            None if moved => Given::Nothing,
+            None => Given::Same,
+        };
+        self.write(actor, &key(name), provider, (SecretKind::Oidc, name, secret)).await
     }
 
     /// Forgets a provider and its secret.

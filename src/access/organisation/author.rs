@@ -42,9 +42,10 @@ impl Author {
         Rights { level: Level::ADMIN, role: Role::Owner, at_home: true }
     }
 
-    /// Whether they run the installation, all workspaces of it.
-    pub(super) fn runs_installation(&self) -> bool {
-        self.rights.allow(Permission::Installation)
+    /// Whether they own the installation: somebody who may own another workspace is theirs alone
+    /// to change.
+    pub(super) fn owns_installation(&self) -> bool {
+        self.rights.allow(Permission::Connections)
     }
 
     /// Nobody grants more than they have.

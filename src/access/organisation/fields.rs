@@ -66,7 +66,7 @@ pub(super) fn invalid<T>(field: &'static str, must: &'static str) -> Result<T, O
 
 /// Control characters, and those that turn the direction of text around: names are shown beside
 /// other names.
-fn is_odd(letter: char) -> bool {
+pub(in crate::access) fn is_odd(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

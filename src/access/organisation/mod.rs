@@ -11,7 +11,7 @@ mod author;
 mod billing;
 mod civil;
 mod error;
-mod fields;
+pub(super) mod fields;
 mod inquiries;
 mod invites;
 mod key_cache;

@@ -194,7 +194,7 @@ impl People<'_> {
         by.check_over(&old.membership)?;
         let touches_account =
             wanted.display_name.is_some() || wanted.email.is_some() || wanted.disabled.is_some();
-        if touches_account && others.len() > 1 && !by.runs_installation() {
+        if touches_account && others.len() > 1 && !by.owns_installation() {
             return Err(OrganisationError::SharedPerson);
         }
         let mut new = old.clone();

@@ -3,8 +3,8 @@
 use super::super::api_key::Scope;
 use super::Permission;
 use super::Permission::{
-    Billing, Installation, Invite, ManageKeys, ManageNumbers, ManagePeople, ManageSettings,
-    OwnAccount, Reports, UsePhone, ViewAudit, ViewPeople,
+    Billing, Connections, Installation, Invite, ManageKeys, ManageNumbers, ManagePeople,
+    ManageSettings, OwnAccount, Reports, UsePhone, ViewAudit, ViewPeople,
 };
 
 /// The method of a route.
@@ -195,11 +195,11 @@ endpoints! {
     ShowWorkspace: Get "/api/v1/settings/workspace", Signed(ManageSettings), General, Some(Scope::SettingsRead), "The workspace";
     ChangeWorkspace: Patch "/api/v1/settings/workspace", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Rename the workspace";
     ShowMail: Get "/api/v1/settings/mail", Signed(Installation), General, Some(Scope::SettingsRead), "How mail is sent";
-    ChangeMail: Put "/api/v1/settings/mail", Signed(Installation), General, Some(Scope::SettingsWrite), "Change how mail is sent";
-    TestMail: Post "/api/v1/settings/mail/test", Signed(Installation), Expensive, Some(Scope::SettingsWrite), "Send a mail to oneself";
+    ChangeMail: Put "/api/v1/settings/mail", Cookie(Connections), General, None, "Change how mail is sent";
+    TestMail: Post "/api/v1/settings/mail/test", Cookie(Connections), Expensive, None, "Send a mail to oneself";
     ListProviders: Get "/api/v1/settings/identity-providers", Signed(Installation), General, Some(Scope::SettingsRead), "Identity providers";
-    PutProvider: Put "/api/v1/settings/identity-providers/{provider}", Signed(Installation), General, Some(Scope::SettingsWrite), "Set an identity provider up";
-    RemoveProvider: Delete "/api/v1/settings/identity-providers/{provider}", Signed(Installation), General, Some(Scope::SettingsWrite), "Remove an identity provider";
+    PutProvider: Put "/api/v1/settings/identity-providers/{provider}", Cookie(Connections), General, None, "Set an identity provider up";
+    RemoveProvider: Delete "/api/v1/settings/identity-providers/{provider}", Cookie(Connections), General, None, "Remove an identity provider";
     ListTrunks: Get "/api/v1/trunks", Signed(ManageSettings), General, Some(Scope::SettingsRead), "PBXs and their state";
     AddTrunk: Post "/api/v1/trunks", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Add a PBX";
     RemoveTrunk: Delete "/api/v1/trunks/{id}", Signed(ManageSettings), General, Some(Scope::SettingsWrite), "Remove a PBX";

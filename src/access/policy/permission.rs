@@ -47,6 +47,9 @@ pub enum Permission {
     Billing,
     /// Make workspaces, rotate the vault's keys: administrators of the home workspace.
     Installation,
+    /// Say where mail and identity providers are, through which everybody can be reached: owners
+    /// of the home workspace.
+    Connections,
 }
 
 /// What a person has that permissions depend on.
@@ -69,13 +72,14 @@ impl Rights {
         self.level > Level::NONE
             && (level.is_some_and(|lowest| self.level >= lowest)
                 || role.is_some_and(|lowest| self.role >= lowest))
-            && (permission != Permission::Installation || self.at_home)
+            && (self.at_home
+                || !matches!(permission, Permission::Installation | Permission::Connections))
     }
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::UsePhone,
         Self::OwnAccount,
         Self::OwnWork,
@@ -97,6 +101,7 @@ impl Permission {
         Self::ViewAudit,
         Self::Billing,
         Self::Installation,
+        Self::Connections,
     ];
 
     /// The lowest level and the lowest role that have it; `None` has it by no level, by no role.
@@ -120,8 +125,9 @@ impl Permission {
             | Self::ManageKeys
             | Self::ViewAudit
             | Self::Installation => (Some(Level::ADMIN), Some(Role::Admin)),
-            // An administrator may do everything but pay (A12).
-            Self::Billing => (None, Some(Role::Owner)),
+            // An administrator may do everything but pay (A12), and may not send everybody's mail
+            // elsewhere: who reads an owner's mail is the owner.
+            Self::Billing | Self::Connections => (None, Some(Role::Owner)),
         }
     }
 }
@@ -155,11 +161,10 @@ mod tests {
             }
             if level >= 9 {
                 let lower = expected.clone();
-                expected.extend(
-                    P::ALL.into_iter().filter(|permission| {
-                        !lower.contains(permission) && *permission != P::Billing
-                    }),
-                );
+                expected.extend(P::ALL.into_iter().filter(|permission| {
+                    !lower.contains(permission)
+                        && ![P::Billing, P::Connections].contains(permission)
+                }));
             }
             assert_eq!(allowed(level, Role::Member), expected, "level {level}");
         }

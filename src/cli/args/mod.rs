@@ -211,7 +211,7 @@ pub(super) enum ConfigCommand {
 /// Which server's data.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Place {
-    /// The server's data folder [default: that of --config, else ./ringfence-dev]
+    /// The server's data folder [default: that of --config or ./ringfence.toml, else ./ringfence-dev]
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) data: Option<PathBuf>,
     /// The server's configuration

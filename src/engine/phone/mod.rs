@@ -177,6 +177,7 @@ impl Phone {
                     LinkMessage::Attach(handover) => return SocketEnd::Replaced(handover),
                     LinkMessage::Close { code, reason } => Next::Close(code, reason),
                     LinkMessage::Revoked => self.revoked(),
+                    LinkMessage::Recheck => self.recheck(),
                     other => self.mail(other),
                 },
                 () = &mut timer => match self.timeout(socket).await {

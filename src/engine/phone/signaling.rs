@@ -91,6 +91,16 @@ impl Phone {
         if may_finish && !self.calls.is_empty() { Next::Continue } else { SESSION_ENDED }
     }
 
+    /// Takes over what the person may do now. A phone whose number is another's by now, or that
+    /// may not be one any more, is closed: its browser comes back as what it is.
+    pub(super) fn recheck(&mut self) -> Next {
+        let Some(known) = &self.info.principal else { return Next::Continue };
+        let now = self.engine.rights_now(known);
+        let stays = now.number == known.number && (may_call(&now) || !may_call(known));
+        self.info.principal = Some(now);
+        if stays { Next::Continue } else { Next::Close(4403, "rights changed") }
+    }
+
     /// A call the agent places.
     fn invited(&mut self, now: Instant, invite: Box<IncomingInvite>) {
         let leg = invite.leg;
@@ -171,7 +181,10 @@ impl Phone {
                 self.user_agent.handle_command(now, command);
             }
             // These are handled by the loop that read them.
-            LinkMessage::Close { .. } | LinkMessage::Revoked | LinkMessage::Attach(_) => {}
+            LinkMessage::Close { .. }
+            | LinkMessage::Recheck
+            | LinkMessage::Revoked
+            | LinkMessage::Attach(_) => {}
         }
         self.events(now)
     }

@@ -16,7 +16,7 @@ use super::super::services::Services;
 use super::super::time::rfc3339_or;
 use super::shared::{Items, entry};
 use crate::access::audit::Action;
-use crate::base::Secret;
+use crate::base::{Secret, UnixTime};
 use crate::config::{CodecName, TrunkMedia, TrunkUri};
 use crate::store::{TrunkId, TrunkRow};
 use crate::vault::NewTrunk;
@@ -91,7 +91,10 @@ impl From<TrunkRow> for TrunkShown {
             register: row.register,
             source: row.source.as_str(),
             state: row.state.word,
-            state_detail: row.state.detail,
+            state_detail: match row.state.at {
+                UnixTime(0) => "connected at the server's next start".to_owned(),
+                _ => row.state.detail,
+            },
             state_at: rfc3339_or(Some(row.state.at).filter(|at| at.0 > 0)),
             has_password: row.password_sealed.is_some(),
         }

@@ -10,6 +10,7 @@ mod limits;
 mod matrix;
 mod origins;
 mod plain;
+mod reach;
 mod secrets;
 mod signing_in;
 mod sockets;
