@@ -86,18 +86,16 @@ fn quoted(text: &str) -> Option<String> {
 
 /// Walks the whole body before anything is taken from it.
 fn check(body: &[u8]) -> Result<(), Problem> {
-    // A list would be taken for an object whose members come in their order.
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first.is_some_and(|first| *first == b'[') {
-        let detail = "the body is an object, {\"name\": value, …}, not a list";
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_an_object", detail));
-    }
     let mut fault = None;
     let mut json = serde_json::Deserializer::from_slice(body);
     let walked = Walk { path: &mut String::new(), depth: 0, fault: &mut fault }
         .deserialize(&mut json)
         .and_then(|()| json.end());
     match (walked, fault) {
+        (Ok(()), None) if is_list(body) => {
+            let detail = "the body is an object, {\"name\": value, …}, not a list";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_an_object", detail))
+        }
         (Ok(()), None) => Ok(()),
         (_, Some(fault)) => Err(fault.into_problem()),
         (Err(_), None) => {
@@ -105,6 +103,11 @@ fn check(body: &[u8]) -> Result<(), Problem> {
             Err(Problem::new(StatusCode::BAD_REQUEST, "not_json", detail))
         }
     }
+}
+
+/// A list would be taken for an object whose members come in their order.
+fn is_list(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
 /// What JSON allows and we do not.
