@@ -10,7 +10,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt;
 use ringfence::access::audit::Audit;
-use ringfence::access::{Access, AccessParts, Client, Letter, Mailbox, WorkspaceId};
+use ringfence::access::{Access, AccessParts, Client, Letter, Mailbox};
 use ringfence::base::Clock;
 use ringfence::store::Store;
 use ringfence::vault::Vault;
@@ -19,7 +19,7 @@ use ringfence::vault::Vault;
 struct NoMail;
 
 impl Mailbox for NoMail {
-    fn post(&self, _: Option<WorkspaceId>, _: &str, _: Letter) {}
+    fn post(&self, _: &str, _: Letter) {}
 }
 
 struct Known {

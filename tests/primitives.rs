@@ -1,6 +1,5 @@
 //! The primitives under the vault and the tokens against Wycheproof's vectors, edge cases and
 //! forgeries included (SECURITY C-02).
-#![allow(missing_docs, reason = "tests are named, not documented")]
 
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ringfence::access::audit::Audit;
 use ringfence::access::organisation::{Author, NewPerson};
-use ringfence::access::{Access, AccessParts, Letter, Level, Mailbox, WorkspaceId};
+use ringfence::access::{Access, AccessParts, Actor, Letter, Level, Mailbox, WorkspaceId};
 use ringfence::base::Clock;
 use ringfence::store::Store;
 use ringfence::vault::Vault;
@@ -36,7 +36,7 @@ pub struct People {
 struct NoMail;
 
 impl Mailbox for NoMail {
-    fn post(&self, _: Option<WorkspaceId>, _: &str, _: Letter) {}
+    fn post(&self, _: &str, _: Letter) {}
 }
 
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ impl People {
         let mailbox = Arc::new(NoMail);
         let parts = AccessParts { store, vault, audit, clock, issuer, mailbox };
         let access = Access::open(parts).await?;
-        let home = access.ensure_home().await?;
+        let home = access.ensure_home(&Actor::system()).await?;
         Ok(Self { access, home })
     }
 

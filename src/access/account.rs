@@ -105,7 +105,7 @@ impl Account<'_> {
         let words = "this person has no mail address";
         let to = member.user.email.ok_or(AccessError::Invalid { field: "email", words })?;
         let key = self.reset_link(actor, user).await?;
-        self.shared.mailbox.post(Some(workspace), &to, Letter::ResetPassword { key });
+        self.shared.mailbox.post(&to, Letter::ResetPassword { key });
         Ok(())
     }
 
@@ -226,7 +226,7 @@ impl Account<'_> {
                 LinkKind::VerifyEmail => Letter::VerifyEmail { key },
                 LinkKind::ResetPassword | LinkKind::SetUp => Letter::ResetPassword { key },
             };
-            self.shared.mailbox.post(None, &to, letter);
+            self.shared.mailbox.post(&to, letter);
         }
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Account<'_> {
 
     fn tell_changed(&self, user: &UserRow) {
         if let Some(to) = &user.email {
-            self.shared.mailbox.post(None, to, Letter::PasswordChanged);
+            self.shared.mailbox.post(to, Letter::PasswordChanged);
         }
     }
 }

@@ -7,13 +7,13 @@ use std::thread::available_parallelism;
 use super::account::Account;
 use super::audit::Audit;
 use super::connection::Connections;
+use super::desks::Desks;
 use super::error::AccessError;
-use super::glue::Desks;
 use super::history::History;
 use super::letter::Mailbox;
 use super::organisation::{Organisation, OrganisationParts};
 use super::password::Passwords;
-use super::principal::{Actor, Level, Principal, Role, SessionId, WorkspaceId};
+use super::principal::{Actor, Level, Principal, Role, WorkspaceId};
 use super::revocation::Revocations;
 use super::rights::RightsChanged;
 use super::second_factor::SecondFactor;
@@ -28,7 +28,7 @@ use super::token::{Minted, TokenError};
 use tokio::sync::broadcast;
 
 use crate::base::Clock;
-use crate::store::{Ending, Member, Store};
+use crate::store::{Member, Store};
 use crate::vault::{SecretBook, Vault};
 
 /// Who may come in, and all that is theirs.
@@ -130,13 +130,13 @@ impl Access {
         &self.organisation
     }
 
-    /// The home workspace, made when there is none.
+    /// The home workspace, made by somebody when there is none.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn ensure_home(&self) -> Result<WorkspaceId, AccessError> {
+    pub async fn ensure_home(&self, by: &Actor) -> Result<WorkspaceId, AccessError> {
         let mut change = self.shared.store.begin().await?;
-        let home = self.shared.ensure_home(&mut change, HOME_NAME).await?;
+        let home = self.shared.ensure_home(&mut change, by, HOME_NAME).await?;
         change.commit().await?;
         self.shared.read_home().await?;
         self.shared.settings.follow().await?;
@@ -213,15 +213,6 @@ impl Access {
         let mut now = principal.clone();
         self.shared.rights.lower(&mut now);
         now
-    }
-
-    /// Ends a session of whoever is in it: they signed out, or signed in anew. `false` when it
-    /// had ended.
-    ///
-    /// # Errors
-    /// The database failed; nothing happened.
-    pub async fn end_session(&self, id: SessionId, why: Ending) -> Result<bool, AccessError> {
-        self.shared.sessions().end_own(id, why).await
     }
 
     /// Works in another workspace from now on: a new session there, and the end of this one.

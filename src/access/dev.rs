@@ -2,7 +2,7 @@
 
 use super::desk::Access;
 use super::error::AccessError;
-use super::principal::Level;
+use super::principal::{Actor, Level};
 use super::shared::HOME_NAME;
 use crate::base::Secret;
 use crate::store::{Change, Member, MembershipRow, NewUser, Role, WorkspaceId};
@@ -33,7 +33,7 @@ impl Access {
     /// The database failed.
     pub async fn dev_agents(&self) -> Result<Vec<DevAgent>, AccessError> {
         let mut change = self.shared.store.begin().await?;
-        let home = self.shared.ensure_home(&mut change, HOME_NAME).await?;
+        let home = self.shared.ensure_home(&mut change, &Actor::system(), HOME_NAME).await?;
         let mut members = Vec::new();
         for agent in DEV_AGENTS {
             members.push(self.dev_agent(&mut change, home.id, agent).await?);

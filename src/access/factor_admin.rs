@@ -71,8 +71,7 @@ impl SecondFactor<'_> {
         self.shared.record(&mut change, entry).await?;
         change.commit().await?;
         if let Some(to) = &target.user.email {
-            let workspace = Some(target.membership.workspace_id);
-            self.shared.mailbox.post(workspace, to, Letter::SecondFactorReset);
+            self.shared.mailbox.post(to, Letter::SecondFactorReset);
         }
         Ok(())
     }

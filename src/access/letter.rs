@@ -1,7 +1,6 @@
 //! Mail as access control means it; how it is written and sent is `mail`'s.
 
 use crate::base::Secret;
-use crate::store::WorkspaceId;
 
 /// What a mail says.
 #[derive(Clone, Debug)]
@@ -65,6 +64,6 @@ impl Letter {
 
 /// Takes letters; never waits and never fails towards who asked (C8: the answer is the same).
 pub trait Mailbox: Send + Sync {
-    /// Sends a letter soon, with the workspace's mail settings (the installation's for `None`).
-    fn post(&self, workspace: Option<WorkspaceId>, to: &str, letter: Letter);
+    /// Sends a letter soon, with the installation's mail settings.
+    fn post(&self, to: &str, letter: Letter);
 }

@@ -100,7 +100,7 @@ impl SetUp<'_> {
             email,
             password_hash: Some(hash),
         };
-        let home = self.shared.ensure_home(&mut change, workspace).await?;
+        let home = self.shared.ensure_home(&mut change, &Actor::system(), workspace).await?;
         if home.name != workspace {
             let renamed = change.workspaces().set(home.id, workspace, false).await;
             renamed.map_err(|error| taken(error, "workspace"))?;

@@ -176,6 +176,7 @@ impl Shared {
     pub(super) async fn ensure_home(
         &self,
         change: &mut Change,
+        by: &Actor,
         name: &str,
     ) -> Result<WorkspaceRow, AccessError> {
         let installation = change.installation().read().await?;
@@ -185,10 +186,14 @@ impl Shared {
         }
         let now = self.now();
         let workspace = change.workspaces().insert(name, now).await?;
-        change.installation().set_home(workspace.id).await?;
-        let entry = trail::entry(&Actor::system(), Action::WorkspaceCreate, now)
+        if !change.installation().set_home(workspace.id).await? {
+            // Another process was first.
+            return Err(StoreError::Conflict("home workspace").into());
+        }
+        let entry = trail::entry(by, Action::WorkspaceCreate, now)
             .of_workspace(workspace.id)
-            .on("workspace", workspace.id);
+            .on("workspace", workspace.id)
+            .with("name", name);
         self.record(change, entry).await?;
         Ok(workspace)
     }

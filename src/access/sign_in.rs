@@ -254,7 +254,7 @@ impl SignIn<'_> {
         let hash = email_code_hash(key, attempt.expose(), &code);
         change.login_attempts().set_email_code(&row.id_hash, &hash, now).await?;
         change.commit().await?;
-        self.shared.mailbox.post(Some(row.workspace_id), to, Letter::SignInCode { code });
+        self.shared.mailbox.post(to, Letter::SignInCode { code });
         Ok(true)
     }
 

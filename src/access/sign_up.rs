@@ -89,7 +89,7 @@ impl Account<'_> {
         let to = Some(email.clone());
         let key = self.new_link(&mut change, LinkKind::VerifyEmail, Some(id), to).await?;
         change.commit().await?;
-        self.shared.mailbox.post(None, &email, Letter::VerifyEmail { key });
+        self.shared.mailbox.post(&email, Letter::VerifyEmail { key });
         Ok(())
     }
 
@@ -115,26 +115,6 @@ impl Account<'_> {
         let entry = trail::entry(&actor, Action::UserEmailVerify, now).on("user", user);
         self.shared.record(&mut change, entry).await?;
         Ok(change.commit().await?)
-    }
-
-    /// Mails a verification link to somebody whose address an administrator has set.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn send_verification(
-        &self,
-        workspace: WorkspaceId,
-        user: &UserRow,
-    ) -> Result<(), AccessError> {
-        let Some(to) = user.email.clone().filter(|_| user.email_verified_at.is_none()) else {
-            return Ok(());
-        };
-        let mut change = self.shared.store.begin().await?;
-        let kind = LinkKind::VerifyEmail;
-        let key = self.new_link(&mut change, kind, Some(user.id), Some(to.clone())).await?;
-        change.commit().await?;
-        self.shared.mailbox.post(Some(workspace), &to, Letter::VerifyEmail { key });
-        Ok(())
     }
 
     /// Changes one's own display name or time zone.

@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use super::failure::Failure;
 use super::place::Data;
 use crate::access::{Letter, Mailbox};
-use crate::store::WorkspaceId;
 
 /// Letters that a command caused, none of them sent.
 #[derive(Default)]
@@ -18,7 +17,7 @@ pub(super) struct Letters {
 const LETTERS_MAX: usize = 16;
 
 impl Mailbox for Letters {
-    fn post(&self, _: Option<WorkspaceId>, to: &str, letter: Letter) {
+    fn post(&self, to: &str, letter: Letter) {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
         if letters.len() < LETTERS_MAX {
             letters.push((to.to_owned(), letter));

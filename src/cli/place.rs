@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::args::Place;
 use super::failure::{Exit, Failure};
 use super::letters::Letters;
-use crate::access::audit::{self, Action, Audit, Entry};
-use crate::access::{Access, AccessParts, Actor};
+use crate::access::audit::{Action, Audit, Entry};
+use crate::access::{Access, AccessParts, Actor, trail};
 use crate::base::Clock;
 use crate::config::{Config, ServeFlags};
 use crate::store::{Change, Member, Store, WorkspaceRow};
@@ -51,8 +51,6 @@ const CONFIG_FILE: &str = "ringfence.toml";
 const DEV_FOLDER: &str = "ringfence-dev";
 /// Where development mode listens unless it is told otherwise.
 const DEV_ORIGIN: &str = "http://localhost:8080";
-/// What the first workspace is called when a command makes it.
-const HOME_NAME: &str = "Ringfence";
 
 /// Whether a command says which server it means, or stands beside its configuration.
 pub(super) fn is_named(place: &Place) -> bool {
@@ -170,32 +168,20 @@ impl Data {
                 Failure::words(Exit::Failed, words)
             });
         }
-        let home = self.store.installation().read().await?.and_then(|row| row.home_workspace);
-        match home {
+        let home = match missing {
+            Missing::Make => Some(self.access.ensure_home(&Actor::command()).await?),
+            Missing::Refuse => {
+                self.store.installation().read().await?.and_then(|row| row.home_workspace)
+            }
+        };
+        let home = match home {
             Some(id) => self.store.workspaces().by_id(id).await?,
-            None if missing == Missing::Make => Some(self.make_home().await?),
             None => None,
-        }
-        .ok_or_else(|| {
+        };
+        home.ok_or_else(|| {
             let words = "there is no workspace yet; add the first person: ringfence user add";
             Failure::words(Exit::Failed, words)
         })
-    }
-
-    async fn make_home(&self) -> Result<WorkspaceRow, Failure> {
-        let now = self.clock.unix();
-        let mut change = self.store.begin().await?;
-        let home = change.workspaces().insert(HOME_NAME, now).await?;
-        if !change.installation().set_home(home.id).await? {
-            let words = "somebody else is setting the server up: try again";
-            return Err(Failure::words(Exit::Failed, words));
-        }
-        let made = self.entry(Action::WorkspaceCreate);
-        let made = made.of_workspace(home.id).on("workspace", home.id).with("name", HOME_NAME);
-        self.record(&mut change, made).await?;
-        change.commit().await?;
-        self.access.follow().await?;
-        Ok(home)
     }
 
     /// Somebody of a workspace by name, mail address or number.
@@ -221,8 +207,7 @@ impl Data {
 
     /// An event of whoever types.
     pub(super) fn entry(&self, action: Action) -> Entry {
-        let actor = audit::Actor { kind: Actor::command().kind, id: None };
-        Entry::new(self.clock.unix(), actor, action)
+        trail::entry(&Actor::command(), action, self.clock.unix())
     }
 
     /// Appends an event to the audit, as part of its change.

@@ -15,9 +15,9 @@ use crate::store::TrunkId;
 /// How often gauges are refreshed.
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
 
-/// How often endings of sessions that another process noted are read, so that `ringfence user` and
-/// other nodes end them here too.
-const ENDINGS_EVERY: Duration = Duration::from_millis(500);
+/// How often what other processes changed is heard of: endings of sessions, rights, settings, keys
+/// (`ringfence user`, other servers on the database).
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// The engine's slow work.
 pub struct Housekeeping;
@@ -34,11 +34,11 @@ impl Housekeeping {
         Self::recheck_rights(engine.clone());
         tokio::spawn(async move {
             let mut gauges = interval(GAUGES_EVERY);
-            let mut endings = interval(ENDINGS_EVERY);
+            let mut follow = interval(FOLLOW_EVERY);
             loop {
                 tokio::select! {
                     Some((trunk, state)) = states.recv() => note(&engine, trunk, &state).await,
-                    _ = endings.tick() => {
+                    _ = follow.tick() => {
                         if let Err(error) = engine.parts.access.follow().await {
                             tracing::error!(%error, "cannot follow what other processes changed");
                         }

@@ -12,10 +12,11 @@ use crate::http::Services;
 use crate::store::Store;
 use crate::vault::{TrunkBook, Vault};
 
-/// How often sessions that ran out are ended and old notes forgotten.
+/// How often sessions that ran out are ended, old notes forgotten, and values looked for that came
+/// late under an older key.
 const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
 
-/// How often a checkpoint may be due and values may wait for a newer key.
+/// How often a checkpoint may be due and, while keys are rotated, values wait for the newer one.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped.
@@ -33,10 +34,13 @@ pub(super) async fn run(services: Arc<Services>) {
                 if let Err(error) = access.clean_up().await {
                     tracing::error!(%error, "cannot end expired sessions");
                 }
+                rekey(vault, store, clock, trunks).await;
             }
             _ = look.tick() => {
                 checkpoint(access).await;
-                rekey(vault, store, clock, trunks).await;
+                if vault.is_rotating() {
+                    rekey(vault, store, clock, trunks).await;
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ use self::people::People;
 use self::post::Trial;
 use crate::access::audit::AuditError;
 use crate::access::throttle::Load;
-use crate::access::{Access, AccessError, TrustedProxies, WorkspaceId};
+use crate::access::{Access, AccessError, Actor, TrustedProxies, WorkspaceId};
 use crate::base::{Clock, limit};
 use crate::config::{Config, Mode};
 use crate::engine::media_thread::{MediaConfig, MediaStartError, MediaWorkers};
@@ -45,6 +45,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The authorities of servers we connect to.
+    #[error("cannot read the file of outbound.ca: {0}")]
+    OutboundCa(#[source] io::Error),
     /// A listener's address is taken or not ours.
     #[error("cannot listen on {address} ({what}): {source}; choose another with {flag}")]
     Bind {
@@ -138,7 +141,7 @@ impl Server {
             people::open(&config, &store, &vault, &clock, origin).await?;
         let trunk_book = TrunkBook::new(store.clone(), vault.clone(), clock.clone());
         let rows: Vec<Arc<TrunkRow>> = trunk_book
-            .follow(access.ensure_home().await?, &config.trunks)
+            .follow(access.ensure_home(&Actor::system()).await?, &config.trunks)
             .await?
             .into_iter()
             .map(Arc::new)
@@ -242,8 +245,7 @@ fn services(
     let load = Box::new(move || Load::per_mille(watched.load_per_mille()));
     let rates = access.settings().installation().rate;
     let authorities_pem = config.outbound.ca.as_ref().map(std::fs::read_to_string).transpose();
-    let authorities_pem = authorities_pem
-        .map_err(|source| StartError::Data { path: "outbound.ca".to_owned(), source })?;
+    let authorities_pem = authorities_pem.map_err(StartError::OutboundCa)?;
     let fetcher = Fetcher::new(Exceptions {
         origins: config.outbound.origins.clone(),
         nets: config.outbound.allow.clone(),

@@ -13,7 +13,6 @@ use crate::mail::{
     Inquiry, Mail, MailError, MailTls, Mailer, NotAnAddress, Recipient, SettingsSource,
     SmtpSettings,
 };
-use crate::store::WorkspaceId;
 
 /// Writes letters as mail, with links that lead to this server.
 pub struct Post {
@@ -62,7 +61,7 @@ impl Post {
 }
 
 impl Mailbox for Post {
-    fn post(&self, _: Option<WorkspaceId>, to: &str, letter: Letter) {
+    fn post(&self, to: &str, letter: Letter) {
         let Ok(to) = to.parse::<Recipient>() else {
             tracing::warn!("a mail could not be addressed");
             return;

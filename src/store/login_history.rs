@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use super::link::{Columns, Link, seconds};
+use super::link::{Columns, Link, Query, seconds};
 use super::{RecordId, SessionId, StoreError, UserId, WorkspaceId};
 use crate::base::UnixTime;
 
@@ -89,18 +89,13 @@ impl LoginHistory<'_> {
         after: Option<LoginCursor>,
         limit: u32,
     ) -> Result<Vec<LoginListing>, StoreError> {
-        let (at, id) = after.map_or(END, |cursor| (seconds(cursor.at), *cursor.id.as_bytes()));
         let select = query(
             "SELECT h.*, users.name AS user_name FROM login_history AS h
              LEFT JOIN users ON users.id = h.user_id
              WHERE h.workspace_id = $1 AND (h.at < $2 OR (h.at = $2 AND h.id < $3))
              ORDER BY h.at DESC, h.id DESC LIMIT $4",
-        )
-        .bind(workspace.as_bytes().as_slice())
-        .bind(at)
-        .bind(id.to_vec())
-        .bind(i64::from(limit));
-        self.link.all(select).await?.iter().map(listing).collect()
+        );
+        self.page(select, workspace.as_bytes(), after, limit).await
     }
 
     /// A page of a person's history in all workspaces, newest first.
@@ -113,17 +108,24 @@ impl LoginHistory<'_> {
         after: Option<LoginCursor>,
         limit: u32,
     ) -> Result<Vec<LoginListing>, StoreError> {
-        let (at, id) = after.map_or(END, |cursor| (seconds(cursor.at), *cursor.id.as_bytes()));
         let select = query(
             "SELECT h.*, users.name AS user_name FROM login_history AS h
              LEFT JOIN users ON users.id = h.user_id
              WHERE h.user_id = $1 AND (h.at < $2 OR (h.at = $2 AND h.id < $3))
              ORDER BY h.at DESC, h.id DESC LIMIT $4",
-        )
-        .bind(user.as_bytes().as_slice())
-        .bind(at)
-        .bind(id.to_vec())
-        .bind(i64::from(limit));
+        );
+        self.page(select, user.as_bytes(), after, limit).await
+    }
+
+    async fn page(
+        &mut self,
+        select: Query<'_>,
+        of: &[u8; 16],
+        after: Option<LoginCursor>,
+        limit: u32,
+    ) -> Result<Vec<LoginListing>, StoreError> {
+        let (at, id) = after.map_or(END, |cursor| (seconds(cursor.at), *cursor.id.as_bytes()));
+        let select = select.bind(of.to_vec()).bind(at).bind(id.to_vec()).bind(i64::from(limit));
         self.link.all(select).await?.iter().map(listing).collect()
     }
 

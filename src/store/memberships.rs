@@ -41,14 +41,22 @@ pub struct Memberships<'a> {
     pub(super) link: Link<'a>,
 }
 
+/// The columns that make a [`Member`], of `users` and of `memberships` as `m`.
+macro_rules! member_columns {
+    () => {
+        "users.*, m.workspace_id AS m_workspace_id, m.role AS m_role, m.level AS m_level, \
+         m.number AS m_number, m.created_at AS m_created_at, m.changed_at AS m_changed_at"
+    };
+}
+pub(super) use member_columns;
+
 /// A query for members; `$rest` says which.
 macro_rules! member_query {
     ($rest:literal) => {
         query(concat!(
-            "SELECT users.*, m.workspace_id AS m_workspace_id, m.role AS m_role, \
-             m.level AS m_level, m.number AS m_number, m.created_at AS m_created_at, \
-             m.changed_at AS m_changed_at \
-             FROM memberships AS m JOIN users ON users.id = m.user_id ",
+            "SELECT ",
+            member_columns!(),
+            " FROM memberships AS m JOIN users ON users.id = m.user_id ",
             $rest
         ))
     };

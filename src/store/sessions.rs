@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::link::{Columns, Link, seconds};
-use super::memberships::member;
+use super::memberships::{member, member_columns};
 use super::{Member, SessionId, StoreError, UserId, WorkspaceId};
 use crate::base::UnixTime;
 
@@ -172,17 +172,16 @@ impl Sessions<'_> {
         &mut self,
         hash: &[u8; 32],
     ) -> Result<Option<(SessionRow, Member)>, StoreError> {
-        let select = query(
-            "SELECT users.*, m.workspace_id AS m_workspace_id, m.role AS m_role,
-                    m.level AS m_level, m.number AS m_number, m.created_at AS m_created_at,
-                    m.changed_at AS m_changed_at, s.id AS sid, s.user_id AS s_user_id,
-                    s.workspace_id AS s_workspace_id, s.method, s.factor, s.enrolling,
-                    s.created_at AS s_created_at, s.last_seen_at, s.refreshed_at, s.pin_until,
-                    s.ended_at, s.ended_reason, s.user_agent, s.ip
+        let select = query(concat!(
+            "SELECT ",
+            member_columns!(),
+            ", s.id AS sid, s.user_id AS s_user_id, s.workspace_id AS s_workspace_id, s.method,
+               s.factor, s.enrolling, s.created_at AS s_created_at, s.last_seen_at,
+               s.refreshed_at, s.pin_until, s.ended_at, s.ended_reason, s.user_agent, s.ip
              FROM sessions AS s JOIN users ON users.id = s.user_id
              JOIN memberships AS m ON m.user_id = s.user_id AND m.workspace_id = s.workspace_id
              WHERE s.token_hash = $1 AND s.ended_at IS NULL",
-        )
+        ))
         .bind(hash.as_slice());
         let row = self.link.optional(select).await?;
         row.map(|row| Ok((session(&row)?, member(&row)?))).transpose()

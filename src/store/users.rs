@@ -223,8 +223,8 @@ impl Users<'_> {
         self.link.optional(select).await?.as_ref().map(user).transpose()
     }
 
-    /// Replaces a password's hash and keeps the newest `keep` former ones; `false` when there is
-    /// no such person.
+    /// Replaces a password's hash and the `former` ones that are kept; `false` when there is no
+    /// such person.
     ///
     /// # Errors
     /// The database cannot be used.

@@ -160,6 +160,12 @@ impl Rings {
         })
     }
 
+    /// Whether a key has a newer one and has not retired yet.
+    pub(super) fn is_rotating(&self) -> bool {
+        let waits = |keys: &Keys| !keys.retiring.is_empty();
+        waits(&self.credentials) || waits(&self.totp) || self.session_token.previous.is_some()
+    }
+
     /// The keys that seal; session tokens are signed, not sealed.
     pub(super) fn sealing(&self, ring: Ring) -> Option<&Keys> {
         match ring {

@@ -278,7 +278,11 @@ async fn sec_c03_a_session_token_key_verifies_until_it_retires() {
     here.rekey().await;
     assert!(here.vault.session_token_keys().find(2).is_none());
     let again = Vault::open(here.test.folder.path(), here.store(), UnixTime(1)).await.unwrap();
-    assert_eq!(*again.session_token_key(), *third.active.key, "the same after a restart");
+    assert_eq!(
+        *again.session_token_keys().active.key,
+        *third.active.key,
+        "the same after a restart"
+    );
 }
 
 #[tokio::test]

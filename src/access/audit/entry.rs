@@ -25,10 +25,6 @@ pub struct Actor {
 impl Actor {
     /// The server itself.
     pub const SYSTEM: Self = Self { kind: "system", id: None };
-    /// Whoever has a shell on the machine.
-    pub const SHELL: Self = Self { kind: "shell", id: None };
-    /// Somebody who has not signed in.
-    pub const ANONYMOUS: Self = Self { kind: "anonymous", id: None };
 
     /// A person.
     #[must_use]

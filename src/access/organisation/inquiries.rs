@@ -93,7 +93,7 @@ impl Inquiries<'_> {
         for email in owners.filter_map(|owner| owner.user.email) {
             let InquiryRow { name, email: from, wanted_at, words, .. } = row.clone();
             let letter = Letter::Inquiry { kind, name, email: from, wanted_at, words };
-            org.parts.mailbox.post(home, &email, letter);
+            org.parts.mailbox.post(&email, letter);
         }
         Ok(())
     }

@@ -164,7 +164,7 @@ impl Invites<'_> {
         change.commit().await?;
         let by = inviter.map_or_else(|| to.name.clone(), |user| user.display_name);
         let letter = Letter::Invite { key, workspace: to.name, by };
-        org.parts.mailbox.post(Some(workspace), &row.email, letter);
+        org.parts.mailbox.post(&row.email, letter);
         Ok(row)
     }
 

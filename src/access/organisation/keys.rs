@@ -132,7 +132,7 @@ impl Keys<'_> {
     /// its sockets close.
     ///
     /// # Errors
-    /// [`OrganisationError::NotFound`]: none, or revoked already.
+    /// [`OrganisationError::NotFound`]: none, or revoked already. The key of somebody who has more.
     pub async fn revoke(
         &self,
         by: &Author,
@@ -144,6 +144,9 @@ impl Keys<'_> {
         let mut change = org.store().begin().await?;
         let row = change.api_keys().revoke(workspace, id, user, now).await?;
         let row = row.ok_or(OrganisationError::NotFound)?;
+        if let Some(owner) = change.memberships().member(workspace, row.user_id).await? {
+            by.check_over(&owner.membership)?;
+        }
         let entry = by
             .entry(Action::KeyRevoke, workspace, now)
             .on("api_key", id)

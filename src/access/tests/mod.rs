@@ -33,7 +33,7 @@ struct Desk {
 struct Post(Mutex<Vec<(String, Letter)>>);
 
 impl Mailbox for Post {
-    fn post(&self, _: Option<WorkspaceId>, to: &str, letter: Letter) {
+    fn post(&self, to: &str, letter: Letter) {
         self.0.lock().unwrap().push((to.to_owned(), letter));
     }
 }

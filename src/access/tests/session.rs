@@ -204,7 +204,7 @@ async fn c2_c3_b35_sec_o04_every_sign_in_and_every_end_is_one_row_of_list_and_hi
     for desk in desks().await {
         let ann = desk.person("ann", "2001", 1).await;
         let [one, two] = [desk.sign_in("ann").await, desk.sign_in("ann").await];
-        desk.access.end_session(one.principal.session_id, Ending::Logout).await.unwrap();
+        desk.access.sessions().end_own(one.principal.session_id, Ending::Logout).await.unwrap();
         let rows = desk.access.sessions().list_of(ann.id).await.unwrap();
         let ended: Vec<_> = rows.iter().filter_map(|row| row.ended).collect();
         assert_eq!((rows.len(), ended), (2, vec![(desk.now(), Ending::Logout)]));

@@ -170,7 +170,7 @@ async fn a40_sec_a40_a_fresh_server_lets_nobody_in_before_its_link_is_used_once(
             let refused = sign_in.password(name, &secret(password), &client(), None).await;
             assert_eq!(refused.unwrap_err().code(), "wrong_credentials");
         }
-        access.ensure_home().await.unwrap();
+        access.ensure_home(&Actor::system()).await.unwrap();
         let set_up = access.set_up();
         let void = set_up.make_link(&Actor::command()).await.unwrap();
         let key = set_up.make_link(&Actor::command()).await.unwrap();

@@ -15,7 +15,7 @@ use super::super::problem::Problem;
 use super::super::services::Services;
 use super::super::time::{rfc3339, rfc3339_or};
 use super::super::visit::Visit;
-use super::shared::{Items, Person, over};
+use super::shared::{Items, Person};
 use crate::access::api_key::{Scope, Scopes};
 use crate::access::organisation::{NewKey, Shown};
 use crate::base::Secret;
@@ -137,12 +137,8 @@ pub(in super::super) async fn revoke(
     caller: Caller,
     Id(id): Id<ApiKeyId>,
 ) -> Result<StatusCode, Problem> {
-    let (keys, workspace) = (services.access.organisation().keys(), caller.principal.workspace_id);
-    let listed = keys.list(workspace, None).await?;
-    if let Some(found) = listed.iter().find(|listed| listed.row.id == id) {
-        over(&services, &caller.principal, found.row.user_id).await?;
-    }
-    keys.revoke(&caller.author, workspace, id, None).await?;
+    let keys = services.access.organisation().keys();
+    keys.revoke(&caller.author, caller.principal.workspace_id, id, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

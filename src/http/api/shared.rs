@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::super::problem::Problem;
 use super::super::services::Services;
 use crate::access::audit;
-use crate::access::{Actor, Principal, UserId};
+use crate::access::{Actor, Principal, UserId, trail};
 use crate::store::StoreError;
 
 /// A list.
@@ -102,11 +102,5 @@ pub(in super::super) fn entry(
     actor: &Actor,
     action: audit::Action,
 ) -> audit::Entry {
-    let id = actor.user_id.map(|id| *id.as_bytes());
-    let who = audit::Actor { kind: actor.kind, id };
-    let entry = audit::Entry::new(services.clock.unix(), who, action).from_ip(actor.ip);
-    match actor.workspace_id {
-        Some(workspace) => entry.of_workspace(workspace),
-        None => entry,
-    }
+    trail::entry(actor, action, services.clock.unix())
 }

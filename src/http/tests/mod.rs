@@ -68,7 +68,7 @@ impl PhoneDoor for Phones {
 struct Letters(Mutex<Vec<(String, Letter)>>);
 
 impl Mailbox for Letters {
-    fn post(&self, _: Option<WorkspaceId>, to: &str, letter: Letter) {
+    fn post(&self, to: &str, letter: Letter) {
         self.0.lock().unwrap().push((to.to_string(), letter));
     }
 }

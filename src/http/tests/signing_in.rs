@@ -237,7 +237,7 @@ async fn who_runs_the_installation_sees_what_is_of_no_workspace_and_nobody_elses
     let mut change = edge.services.store.begin().await.unwrap();
     let entry = crate::access::audit::Entry::new(
         edge.clock.unix(),
-        crate::access::audit::Actor::ANONYMOUS,
+        crate::access::audit::Actor { kind: "anonymous", id: None },
         crate::access::audit::Action::TlsRequired,
     );
     edge.services.access.audit().record(&mut change, entry).await.unwrap();

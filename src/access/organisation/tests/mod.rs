@@ -49,7 +49,7 @@ impl AfterChange for Told {
 }
 
 impl Mailbox for Told {
-    fn post(&self, _: Option<WorkspaceId>, to: &str, letter: Letter) {
+    fn post(&self, to: &str, letter: Letter) {
         self.letters.lock().unwrap().push((to.to_owned(), letter));
     }
 }
