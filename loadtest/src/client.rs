@@ -65,12 +65,23 @@ impl Dialer {
             .context("connecting took too long")?
     }
 
-    async fn connect_now(&self, token: Option<&str>) -> Result<Socket> {
-        let tcp = self.tcp().await.context("TCP")?;
+    /// TCP from `source` and TLS, for requests.
+    pub async fn tls_from(&self, source: Ipv4Addr) -> Result<TlsStream<TcpStream>> {
+        let tcp = self.tcp(source).await.context("TCP")?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from("localhost")?;
-        let tls = self.tls.connect(name, tcp).await.context("TLS")?;
-        let host = format!("localhost:{}", self.address.port());
+        self.tls.connect(name, tcp).await.context("TLS")
+    }
+
+    /// What the server is called in requests.
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.address.port())
+    }
+
+    async fn connect_now(&self, token: Option<&str>) -> Result<Socket> {
+        let turn = self.sources.fetch_add(1, Ordering::Relaxed) % 6;
+        let tls = self.tls_from(Ipv4Addr::new(127, 0, 0, 2 + turn)).await?;
+        let host = self.host();
         let mut request = format!("wss://{host}/ws").into_client_request()?;
         let headers = request.headers_mut();
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("sip"));
@@ -87,11 +98,9 @@ impl Dialer {
 
     /// Connects from several loopback addresses in turn, so that floods do not run out of ports,
     /// and closes by reset, so that none are kept waiting.
-    async fn tcp(&self) -> Result<TcpStream> {
-        let turn = self.sources.fetch_add(1, Ordering::Relaxed) % 6;
-        let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + turn));
+    async fn tcp(&self, source: Ipv4Addr) -> Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::new(source, 0))?;
+        socket.bind(SocketAddr::new(IpAddr::V4(source), 0))?;
         socket.set_zero_linger()?;
         Ok(socket.connect(self.address).await?)
     }

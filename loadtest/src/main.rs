@@ -11,6 +11,7 @@ mod chart;
 mod client;
 mod connect;
 mod figures;
+mod logins;
 mod machine;
 mod media;
 mod people;
@@ -43,6 +44,8 @@ enum Command {
     Connect(connect::ConnectArgs),
     /// Memory of idle registered agents, and what a REGISTER refresh costs
     Register(register::RegisterArgs),
+    /// Many people signing in at once, while others call and ask
+    Logins(logins::LoginsArgs),
     /// Packets relayed between DTLS-SRTP and SDES, against a bare batched relay
     Media(media::MediaArgs),
     /// The floor of `connect`; started by it
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Calls(args) => calls::run(args),
         Command::Connect(args) => connect::run(args),
         Command::Register(args) => register::run(args),
+        Command::Logins(args) => logins::run(args),
         Command::Media(args) => media::run(args),
         Command::BareServer => bare_server::run(),
         Command::RelayServer(args) => media::serve(&args),

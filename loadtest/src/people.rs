@@ -10,8 +10,8 @@ use std::sync::Arc;
 use ringfence::access::audit::Audit;
 use ringfence::access::organisation::{Author, NewPerson};
 use ringfence::access::{Access, AccessParts, Actor, Letter, Level, Mailbox, WorkspaceId};
-use ringfence::base::Clock;
-use ringfence::store::Store;
+use ringfence::base::{Clock, Secret};
+use ringfence::store::{Member, Store};
 use ringfence::vault::Vault;
 use serde::Deserialize;
 
@@ -67,23 +67,41 @@ impl People {
         let mut agents = Vec::with_capacity(count);
         for index in 0..count {
             let number = format!("{}", 200_000 + index);
-            let person = NewPerson {
-                name: number.clone(),
-                display_name: None,
-                email: None,
-                role: None,
-                level: Some(Level::AGENT),
-                number: number.clone(),
-                password: None,
-            };
-            let people = self.access.organisation().people();
-            let member = people.add(&Author::system(), self.home, &person).await?;
+            let member = self.add_one(&number, None).await?;
             let minted = self.access.mint_for(&member, Level::AGENT).await?;
             agents.push(Agent { number, token: minted.token.expose().to_owned() });
             bar.inc(1);
         }
         bar.finish_and_clear();
         Ok(agents)
+    }
+
+    /// Adds `count` people who sign in with `password`; gives their names.
+    pub async fn add_with_password(&self, count: usize, password: &str) -> Result<Vec<String>> {
+        let bar = ProgressBar::new(count as u64).with_message("people");
+        let mut names = Vec::with_capacity(count);
+        for index in 0..count {
+            let number = format!("{}", 300_000 + index);
+            self.add_one(&number, Some(Secret::new(password))).await?;
+            names.push(number);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(names)
+    }
+
+    async fn add_one(&self, number: &str, password: Option<Secret>) -> Result<Member> {
+        let person = NewPerson {
+            name: number.to_owned(),
+            display_name: None,
+            email: None,
+            role: None,
+            level: Some(Level::AGENT),
+            number: number.to_owned(),
+            password,
+        };
+        let people = self.access.organisation().people();
+        Ok(people.add(&Author::system(), self.home, &person).await?)
     }
 }
 

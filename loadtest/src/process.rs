@@ -64,6 +64,22 @@ impl Process {
             .find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse().ok());
         kilobytes.map(|kilobytes: u64| kilobytes * 1024).context(path)
     }
+
+    /// Begins to count its peak anew.
+    pub fn forget_peak(self) -> Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.0);
+        fs::write(&path, "5").context(path)
+    }
+
+    /// The most memory it has had in RAM since [`Process::forget_peak`], bytes.
+    pub fn peak(self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.0);
+        let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+        let kilobytes = text
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        kilobytes.map(|kilobytes: u64| kilobytes * 1024).context(path)
+    }
 }
 
 fn ticks_per_second() -> u32 {

@@ -6,6 +6,7 @@ pub mod cause;
 pub mod clock;
 pub mod id;
 pub mod limit;
+pub mod priority;
 mod rfc3339;
 pub mod secret;
 

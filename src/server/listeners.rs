@@ -215,6 +215,9 @@ impl Edge {
                 edge.serve(tcp, remote).await;
                 drop(permit);
             });
+            // One newcomer at a time: of hundreds who come at once, each costs a handshake, and
+            // who is here already would wait behind all of them.
+            tokio::task::yield_now().await;
         }
     }
 

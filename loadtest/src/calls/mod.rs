@@ -28,9 +28,12 @@ use crate::people::{Agent, People};
 use crate::pinning::load_runtime;
 use crate::process::{Process, raise_descriptor_limit};
 use crate::server::{Server, ServerArgs};
-use browser::Codec;
-use call::{Outcome, Phase, Plan, Shared};
-use result::{Measured, Snapshot};
+use call::{Outcome, Phase, Plan};
+use result::Snapshot;
+
+pub use browser::Codec;
+pub use call::Shared;
+pub use result::{LOSS_PERCENT_MAX, Measured};
 
 /// What to do.
 #[derive(Args, Debug)]
@@ -71,13 +74,10 @@ pub fn run(args: CallsArgs) -> Result<bool> {
 async fn measure(args: &CallsArgs, server: &Server) -> Result<bool> {
     let mut figures = Figures::begin();
     let agents = People::of(server).await?.add(args.calls).await?;
-    let dialer =
-        Dialer::new(server.tls_address()?, &server.ca(), TlsChoice { post_quantum: true })?;
-    let clock = Clock::system();
-    let run = Run { args, process: server.process(), agents, dialer, began: clock.now(), clock };
-    let measured = run.batch(args.seconds).await?;
+    let run = Run::new(server, agents, args.codec, args.rate)?;
+    let (measured, ()) = run.batch(|shared| wait(args.seconds, shared)).await?;
     measured.report(&mut figures);
-    let again = run.batch(AGAIN_SECONDS).await?;
+    let (again, ()) = run.batch(|shared| wait(AGAIN_SECONDS, shared)).await?;
     again.report_growth(&measured, &mut figures);
     figures.note(format!(
         "{} echo calls ({:?}, DTLS-SRTP both ways), set up at {}/s, all up for {} s; the server on one core, the browsers on the rest",
@@ -95,26 +95,40 @@ async fn measure(args: &CallsArgs, server: &Server) -> Result<bool> {
 /// How long the second batch talks, of which only failures and memory count.
 const AGAIN_SECONDS: u64 = 2;
 
-/// What batches of calls have in common.
-struct Run<'a> {
-    args: &'a CallsArgs,
+/// Batches of calls to one server.
+pub struct Run {
     process: Process,
     agents: Vec<Agent>,
     dialer: Dialer,
+    codec: Codec,
+    rate: f64,
     clock: Clock,
     began: Instant,
 }
 
-impl Run<'_> {
-    /// All calls once, from connecting to hanging up.
-    async fn batch(&self, seconds: u64) -> Result<Measured> {
+impl Run {
+    /// One call for each of the agents, set up at `rate` a second.
+    pub fn new(server: &Server, agents: Vec<Agent>, codec: Codec, rate: f64) -> Result<Self> {
+        let choice = TlsChoice { post_quantum: true };
+        let dialer = Dialer::new(server.tls_address()?, &server.ca(), choice)?;
+        let clock = Clock::system();
+        let began = clock.now();
+        Ok(Self { process: server.process(), agents, dialer, codec, rate, clock, began })
+    }
+
+    /// All calls once, from connecting to hanging up. They talk while what `meanwhile` gives
+    /// runs.
+    pub async fn batch<F: Future>(
+        &self,
+        meanwhile: impl FnOnce(Arc<Shared>) -> F,
+    ) -> Result<(Measured, F::Output)> {
         let (phases, phase) = watch::channel(Phase::SetUp);
         let plan = Plan {
             dialer: self.dialer.clone(),
-            codec: self.args.codec,
+            codec: self.codec,
             clock: self.clock.clone(),
             began: self.began,
-            calls: self.args.calls,
+            calls: self.agents.len(),
             phase,
         };
         let shared = Arc::new(Shared::default());
@@ -130,15 +144,15 @@ impl Run<'_> {
         phases.send_replace(Phase::Talk);
         sleep(Duration::from_secs(1)).await;
         let talking = take()?;
-        wait(seconds, &shared).await;
+        let done = meanwhile(Arc::clone(&shared)).await;
         let end = take()?;
         phases.send_replace(Phase::HangUp);
-        let mut outcomes = Vec::with_capacity(self.args.calls);
+        let mut outcomes = Vec::with_capacity(self.agents.len());
         while let Some(outcome) = calls.join_next().await {
             outcomes.push(outcome?);
         }
         sleep(LAST_GOODBYES).await;
-        Ok(Measured {
+        let measured = Measured {
             outcomes,
             idle,
             warm,
@@ -147,7 +161,8 @@ impl Run<'_> {
             talking,
             end,
             last: take()?,
-        })
+        };
+        Ok((measured, done))
     }
 
     /// Starts the calls of `agents` one by one and waits until each is up or has failed.
@@ -162,7 +177,7 @@ impl Run<'_> {
         for agent in agents {
             let index = calls.len();
             calls.spawn(call::run(plan.clone(), Arc::clone(shared), index, agent.clone()));
-            sleep(Duration::from_secs_f64(1.0 / self.args.rate.max(0.1))).await;
+            sleep(Duration::from_secs_f64(1.0 / self.rate.max(0.1))).await;
             bar.set_position(shared.settled());
         }
         while shared.settled() < calls.len() as u64 {
@@ -181,7 +196,7 @@ const WARM: usize = 20;
 /// How long the server has to forget calls that are over.
 const LAST_GOODBYES: Duration = Duration::from_secs(2);
 
-async fn wait(seconds: u64, shared: &Shared) {
+async fn wait(seconds: u64, shared: Arc<Shared>) {
     let bar = progress(seconds, "talking");
     for _ in 0..seconds {
         sleep(Duration::from_secs(1)).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::call::{Outcome, Shared};
+use super::tally::Tally;
 use crate::chart::Chart;
 use crate::figures::Figures;
 use crate::process::Process;
@@ -50,7 +51,7 @@ pub struct Measured {
 }
 
 /// More is audible.
-const LOSS_PERCENT_MAX: f64 = 0.1;
+pub const LOSS_PERCENT_MAX: f64 = 0.1;
 
 impl Measured {
     /// Adds the figures of the run.
@@ -71,8 +72,7 @@ impl Measured {
         let lost = sum(|outcome| outcome.tally.lost());
         figures.add("frames sent", expected, "");
         figures.add("frames lost", lost, "");
-        let loss = if expected > 0.0 { lost * 100.0 / expected } else { 100.0 };
-        figures.require("loss", loss, "%", LOSS_PERCENT_MAX);
+        figures.require("loss", self.loss_percent(), "%", LOSS_PERCENT_MAX);
         figures.add("frames heard twice", sum(|outcome| outcome.tally.duplicates()), "");
         figures.add("frames sent before keys", sum(|outcome| outcome.tally.early()), "");
         figures.percentiles("connect", &self.times(|outcome| outcome.connect), "ms");
@@ -107,8 +107,7 @@ impl Measured {
     /// Adds what a second batch of the same calls failed at, and what memory it left behind
     /// beyond the first.
     pub fn report_growth(&self, first: &Self, figures: &mut Figures) {
-        let failed = self.outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
-        figures.require("calls failed, second batch", failed as f64, "", 0.0);
+        figures.require("calls failed, second batch", self.failed() as f64, "", 0.0);
         let calls = self.outcomes.len().max(1) as f64;
         let grown = self.end.pss as f64 - first.end.pss as f64;
         figures.add("PSS per call, second batch over first", grown / calls / 1024.0, "kB");
@@ -136,7 +135,22 @@ impl Measured {
         Samples::new(times.map(|time| time.as_secs_f64() * 1e3))
     }
 
-    fn round_trips(&self) -> Samples {
+    /// Calls that failed.
+    pub fn failed(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.failure.is_some()).count()
+    }
+
+    /// Frames that did not come back, percent of those that should.
+    pub fn loss_percent(&self) -> f64 {
+        let sum = |count: fn(&Tally) -> u64| {
+            self.outcomes.iter().map(|outcome| count(&outcome.tally)).sum::<u64>() as f64
+        };
+        let expected = sum(Tally::expected);
+        if expected > 0.0 { sum(Tally::lost) * 100.0 / expected } else { 100.0 }
+    }
+
+    /// From sending a frame to hearing it again while all talked, milliseconds.
+    pub fn round_trips(&self) -> Samples {
         let (from, to) = (self.talking.at, self.end.at);
         Samples::new(self.outcomes.iter().flat_map(|outcome| outcome.tally.round_trips(from, to)))
     }

@@ -14,7 +14,7 @@ use super::handshake;
 use super::queue::{WakingSender, waking};
 use super::sockets::Sockets;
 use super::worker::{Queues, Worker};
-use crate::base::{Clock, limit};
+use crate::base::{Clock, limit, priority};
 use crate::media::codec::CodecError;
 use crate::media::dtls::DtlsIdentity;
 use crate::media::prompt::Prompts;
@@ -176,9 +176,15 @@ impl MediaWorkers {
             Worker::new(plan.clock, plan.prompts, from, sockets, queues, published, waker)?;
         let (number, core) = (plan.worker, plan.core);
         let stop = Arc::clone(&self.stop);
-        self.spawn(format!("media-{number}"), move || worker.run(core, &stop))?;
+        self.spawn(format!("media-{number}"), move || {
+            priority::before_others();
+            worker.run(core, &stop);
+        })?;
         let clock = plan.clock.clone();
-        self.spawn(format!("codec-{number}"), move || codec::run(&clock, &job_queue, &frames))?;
+        self.spawn(format!("codec-{number}"), move || {
+            priority::before_others();
+            codec::run(&clock, &job_queue, &frames);
+        })?;
         self.handles.push(handle);
         Ok(())
     }

@@ -1,22 +1,18 @@
 //! Passwords: argon2id on a few threads of their own, so that a storm of sign-ins neither eats
 //! memory nor delays anything else.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod pool;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
 
-use crate::base::{Secret, limit};
+use crate::base::Secret;
+use pool::Pool;
 
 /// The password hasher.
 #[derive(Clone)]
-pub struct Passwords {
-    permits: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-}
+pub struct Passwords(Pool);
 
 /// Why a password was not hashed or checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,8 +45,7 @@ impl Passwords {
     /// A hasher of `threads` at once, each of 19 MiB.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        let permits = Arc::new(Semaphore::new(threads.max(1)));
-        Self { permits, waiting: Arc::default() }
+        Self(Pool::new(threads))
     }
 
     /// Hashes a new password after checking its length.
@@ -60,11 +55,12 @@ impl Passwords {
     pub async fn hash(&self, password: &Secret) -> Result<String, PasswordError> {
         check_length(password)?;
         let password = password.clone();
-        self.run(move || {
-            let hash = argon2()?.hash_password(password.expose().as_bytes());
-            hash.map(|hash| hash.to_string()).map_err(|_| PasswordError::Unavailable)
-        })
-        .await?
+        self.0
+            .run(move || {
+                let hash = argon2()?.hash_password(password.expose().as_bytes());
+                hash.map(|hash| hash.to_string()).map_err(|_| PasswordError::Unavailable)
+            })
+            .await?
     }
 
     /// Whether `password` is the one hashed. Without a hash it costs the same and is `false`.
@@ -83,6 +79,7 @@ impl Passwords {
         let is_known = hash.is_some();
         let hash = hash.unwrap_or(NOBODY).to_string();
         let matches = self
+            .0
             .run(move || {
                 let Ok(hash) = PasswordHash::new(&hash) else { return false };
                 argon2().is_ok_and(|argon2| {
@@ -100,23 +97,6 @@ impl Passwords {
         let params = Params::try_from(&hash);
         hash.algorithm.as_str() != "argon2id"
             || params.is_ok_and(|p| p.m_cost() < MEMORY_KIB || p.t_cost() < PASSES)
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PasswordError> {
-        let _place = Place::take(&self.waiting)?;
-        let acquire = self.permits.clone().acquire_owned();
-        let permit = tokio::time::timeout(limit::PASSWORD_WAIT_MAX, acquire)
-            .await
-            .map_err(|_| PasswordError::Busy)?
-            .map_err(|_| PasswordError::Unavailable)?;
-        let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        done.await.map_err(|_| PasswordError::Unavailable)
     }
 }
 
@@ -139,26 +119,6 @@ fn argon2() -> Result<Argon2<'static>, PasswordError> {
     let params =
         Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| PasswordError::Unavailable)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-/// A place in the queue, given back when dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(waiting: &Arc<AtomicUsize>) -> Result<Self, PasswordError> {
-        let place = Self(Arc::clone(waiting));
-        if waiting.fetch_add(1, Ordering::Relaxed) < limit::PASSWORDS_WAITING_MAX {
-            Ok(place)
-        } else {
-            Err(PasswordError::Busy)
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]
@@ -204,17 +164,5 @@ mod tests {
         );
         let passwords = Passwords::new(1);
         assert!(!passwords.is_right(&Secret::new("correct horse"), None).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn sec_a22_the_queue_is_bounded() {
-        let passwords = Passwords::new(1);
-        let places: Vec<_> = (0..limit::PASSWORDS_WAITING_MAX)
-            .map(|_| Place::take(&passwords.waiting).unwrap())
-            .collect();
-        let refused = passwords.is_right(&Secret::new("correct horse"), None).await;
-        assert_eq!(refused, Err(PasswordError::Busy));
-        drop(places);
-        assert_eq!(passwords.waiting.load(Ordering::Relaxed), 0);
     }
 }
