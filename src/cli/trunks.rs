@@ -122,7 +122,7 @@ async fn remove(one: &OneTrunk, out: &mut dyn Write) -> Result<(), Failure> {
     if one.within.common.json {
         return output::json(out, &serde_json::json!({"removed": name}));
     }
-    writeln!(out, "removed {name}; a running server keeps using it until it is restarted")?;
+    writeln!(out, "removed {name}; a running server ends its calls and lets it go within seconds")?;
     Ok(())
 }
 
@@ -178,7 +178,11 @@ async fn add(command: TrunkAdd, out: &mut dyn Write, err: &mut dyn Write) -> Res
     if within.common.json {
         return output::json(out, &trunk);
     }
-    writeln!(out, "added {} at {}; restart the server to use it", trunk.name, trunk.uri)?;
+    writeln!(
+        out,
+        "added {} at {}; a running server connects to it within seconds",
+        trunk.name, trunk.uri
+    )?;
     writeln!(out, "try it now: ringfence trunk test {}", trunk.name)?;
     Ok(())
 }
@@ -193,7 +197,7 @@ fn row(trunk: Shown) -> Vec<String> {
     let user = trunk.user.unwrap_or_else(|| "-".into());
     // The store's word is for programs.
     let state = match trunk.state.as_str() {
-        "unknown" => "not loaded yet; restart the server".into(),
+        "unknown" => "not connected yet; is the server running?".into(),
         _ => trunk.state,
     };
     let audio = format!("{} {}", trunk.media, trunk.codecs.join(","));

@@ -78,8 +78,9 @@ impl CallTask {
         let TrunkRoute { trunk, calling } = route;
         let Some(path) = self.sibling_path() else { return Plan::Refuse(Cause::Failed) };
         let offered = self.caller_leg().map(Leg::offered).unwrap_or_default();
-        let codecs = offerable(offered, &trunk.profile.codecs);
-        let Ok((leg, sdp)) = TrunkLeg::outgoing(path, trunk.profile.clone(), &codecs) else {
+        let profile = trunk.profile();
+        let codecs = offerable(offered, &profile.codecs);
+        let Ok((leg, sdp)) = TrunkLeg::outgoing(path, profile, &codecs) else {
             return Plan::Refuse(Cause::Overloaded);
         };
         let target = trunk.number_uri(&caller.invite.number);

@@ -12,6 +12,7 @@ use super::link::{CallDoor, CallInput, LinkDoor, LinkMessage, deliver};
 use crate::access::{SessionId, UserId, WorkspaceId};
 use crate::base::{CallId, Cause, limit};
 use crate::sip::uri::Uri;
+use crate::store::TrunkId;
 
 /// One phone: a browser's registration for as long as its task lives. Unique within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +60,7 @@ pub struct Directory {
     phones: DashMap<Line, Vec<PhoneEntry>>,
     sockets: DashMap<SessionId, Vec<(PhoneId, LinkDoor)>>,
     calls: DashMap<CallId, CallDoor>,
-    accepted: DashMap<u64, LinkDoor>,
+    accepted: DashMap<u64, (TrunkId, LinkDoor)>,
 }
 
 /// A call's entry; goes with the guard, however its task ends.
@@ -190,13 +191,20 @@ impl Directory {
     }
 
     /// Enters a connection that a PBX opened, so that stopping says goodbye on it.
-    pub fn link_accepted(&self, id: u64, door: LinkDoor) {
-        self.accepted.insert(id, door);
+    pub fn link_accepted(&self, id: u64, trunk: TrunkId, door: LinkDoor) {
+        self.accepted.insert(id, (trunk, door));
     }
 
     /// Removes it.
     pub fn link_ended(&self, id: u64) {
         self.accepted.remove(&id);
+    }
+
+    /// Closes those of a PBX that is one no more.
+    pub fn close_accepted(&self, trunk: TrunkId, reason: &'static str) {
+        for entry in self.accepted.iter().filter(|entry| entry.value().0 == trunk) {
+            deliver(&entry.value().1, LinkMessage::Close { code: 1000, reason });
+        }
     }
 
     /// How many of them there are.
@@ -226,7 +234,7 @@ impl Directory {
             }
         }
         for entry in &self.accepted {
-            deliver(entry.value(), LinkMessage::Close { code, reason });
+            deliver(&entry.value().1, LinkMessage::Close { code, reason });
         }
     }
 }

@@ -110,8 +110,9 @@ async fn keep(engine: &Engine, record: Record) -> Result<(), AuditError> {
 }
 
 async fn note(engine: &Engine, trunk: TrunkId, state: &LinkState) {
-    if let Some(row) = engine.trunk_rows().iter().find(|row| row.id == trunk) {
-        engine.metrics.trunk(&row.name, state.is_up());
+    // One that was removed meanwhile has no state.
+    if let Some(entry) = engine.trunks().by_id(trunk) {
+        engine.metrics.trunk(&entry.name, state.is_up());
     }
     let noted = engine.parts.trunk_book.note_state(trunk, state.as_str(), state.detail()).await;
     if let Err(error) = noted {

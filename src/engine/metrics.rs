@@ -69,6 +69,12 @@ impl EngineMetrics {
         gauge!(metric::TRUNK_UP, "trunk" => name.to_owned()).set(f64::from(u8::from(is_up)));
     }
 
+    /// There is no such link any more. A series cannot be taken back; one that is not a number
+    /// alarms nobody.
+    pub fn trunk_removed(&self, name: &str) {
+        gauge!(metric::TRUNK_UP, "trunk" => name.to_owned()).set(f64::NAN);
+    }
+
     /// What is there now.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     pub fn present(&self, calls: usize, phones: usize, sockets: usize) {

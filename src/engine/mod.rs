@@ -21,29 +21,30 @@ mod registrar;
 mod routing;
 mod sip_stream;
 mod trunk_link;
+mod trunk_links;
 mod trunk_listener;
 mod trunk_test;
 mod trunks;
 mod user_agents;
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use housekeeping::Housekeeping;
 pub use leg::TrunkProfile;
+pub use trunk_links::TrunkLinks;
 pub use trunk_listener::listen as listen_for_trunks;
 pub use trunk_test::{TrunkReport, test_trunk};
 pub use trunks::{LinkState, TrunkEntry, Trunks};
 
 use crate::access::{Access, Principal, WorkspaceId};
 use crate::base::{Cause, Clock, limit};
-use crate::config::{self, Config};
-use crate::media::format::Codec;
-use crate::sdp::trunk::TrunkMedia;
+use crate::config::Config;
 use crate::sip::uri::Host;
-use crate::store::{Store, TrunkId, TrunkRow};
+use crate::store::{Store, TrunkId};
 use crate::vault::{TrunkBook, Vault};
 use call_record::Record;
 use directory::{Directory, Line};
@@ -71,8 +72,6 @@ pub struct EngineParts {
     pub workers: MediaWorkers,
     /// SHA-256 of the DTLS certificate.
     pub fingerprint: [u8; 32],
-    /// The PBXs, configured and stored.
-    pub trunk_rows: Vec<Arc<TrunkRow>>,
     /// `host[:port]` of the SIP listener, for Contact towards PBXs.
     pub sip_address: Option<(Host, u16)>,
     /// The name phones know us by.
@@ -85,7 +84,8 @@ pub struct Engine {
     directory: Arc<Directory>,
     registrar: Registrar,
     metrics: EngineMetrics,
-    trunks: OnceLock<Trunks>,
+    /// Written by [`TrunkLinks`] alone.
+    trunks: ArcSwap<Trunks>,
     calls: Arc<Semaphore>,
     phones: Arc<Semaphore>,
     link_states: mpsc::Sender<(TrunkId, LinkState)>,
@@ -101,13 +101,10 @@ pub struct CallRoom(#[expect(dead_code, reason = "held for its drop")] OwnedSema
 pub struct PhoneRoom(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl Engine {
-    /// Builds the engine and starts its PBX links and housekeeping.
-    ///
-    /// # Errors
-    /// A trunk's certificate authority is not usable.
-    pub fn start(
-        parts: EngineParts,
-    ) -> Result<(Arc<Self>, Vec<tokio::task::JoinHandle<()>>), crate::net::tls::TlsError> {
+    /// Builds the engine and starts its housekeeping. It has no PBX until [`TrunkLinks`] keep
+    /// some.
+    #[must_use]
+    pub fn start(parts: EngineParts) -> Arc<Self> {
         let limits = parts.config.limits;
         let (link_states, states_inbox) = mpsc::channel(limit::LINK_QUEUE_MAX);
         let (records, records_inbox) = mpsc::channel(limit::CALL_RECORDS_MAX);
@@ -115,28 +112,15 @@ impl Engine {
             directory: Arc::default(),
             registrar: Registrar::new(parts.access.clone()),
             metrics: EngineMetrics::new(),
-            trunks: OnceLock::new(),
+            trunks: ArcSwap::default(),
             calls: Arc::new(Semaphore::new(limits.calls.min(limit::CALLS_MAX))),
             phones: Arc::new(Semaphore::new(limits.phones)),
             link_states,
             records,
             parts,
         });
-        let mut entries = Vec::new();
-        let mut mailboxes = Vec::new();
-        for row in engine.trunk_rows() {
-            let (door, mailbox) = mpsc::channel(limit::LINK_QUEUE_MAX);
-            entries.push(trunk_entry(row, door));
-            mailboxes.push(mailbox);
-        }
-        let _ = engine.trunks.set(Trunks::new(entries.clone()));
         Housekeeping::spawn(engine.clone(), states_inbox, records_inbox);
-        let mut tasks = Vec::new();
-        for ((row, entry), mailbox) in engine.trunk_rows().iter().zip(entries).zip(mailboxes) {
-            let task = trunk_link::TrunkLink::spawn(engine.clone(), row.clone(), entry, mailbox)?;
-            tasks.push(task);
-        }
-        Ok((engine, tasks))
+        engine
     }
 
     /// The configuration.
@@ -151,11 +135,10 @@ impl Engine {
         &self.parts.clock
     }
 
-    /// The PBXs.
+    /// The PBXs as they are now.
     #[must_use]
-    pub fn trunks(&self) -> &Trunks {
-        static NONE: OnceLock<Trunks> = OnceLock::new();
-        self.trunks.get().unwrap_or_else(|| NONE.get_or_init(Trunks::default))
+    pub fn trunks(&self) -> Arc<Trunks> {
+        self.trunks.load_full()
     }
 
     /// Takes no more calls, ends those that run, and says goodbye on every socket and link.
@@ -240,10 +223,6 @@ impl Engine {
         &self.metrics
     }
 
-    fn trunk_rows(&self) -> &[Arc<TrunkRow>] {
-        &self.parts.trunk_rows
-    }
-
     /// How busy the server is, in thousandths of the calls and phones it may have.
     #[must_use]
     pub fn load_per_mille(&self) -> u16 {
@@ -280,40 +259,11 @@ impl Engine {
     }
 }
 
-fn trunk_entry(row: &TrunkRow, door: link::LinkDoor) -> TrunkEntry {
-    let domain = row.domain.as_deref().unwrap_or(&row.uri.host);
-    TrunkEntry {
-        workspace_id: row.workspace_id,
-        name: row.name.as_str().into(),
-        domain: host_of(domain),
-        port: row.domain.is_none().then_some(row.uri.port),
-        account: row.user.as_deref().map(Arc::from),
-        profile: TrunkProfile {
-            media: match row.media {
-                config::TrunkMedia::Srtp => TrunkMedia::Srtp,
-                config::TrunkMedia::Rtp => TrunkMedia::Rtp,
-            },
-            codecs: row.codecs.iter().map(|codec| codec_of(*codec)).collect(),
-        },
-        door,
-        state: Arc::new(arc_swap::ArcSwap::from_pointee(LinkState::Connecting)),
-        peer_ip: Arc::default(),
-    }
-}
-
 /// The SIP host of a configured name or address; the configuration has checked it.
 pub(crate) fn host_of(name: &str) -> Host {
     match name.parse::<IpAddr>() {
         Ok(address) => Host::from(address),
         Err(_) => Host::Name(name.to_owned()),
-    }
-}
-
-fn codec_of(name: config::CodecName) -> Codec {
-    match name {
-        config::CodecName::Opus => Codec::Opus,
-        config::CodecName::Pcmu => Codec::Pcmu,
-        config::CodecName::Pcma => Codec::Pcma,
     }
 }
 

@@ -5,7 +5,7 @@ use super::directory::{Line, PhoneEntry, PhoneId};
 use super::leg::TrunkProfile;
 use super::link::LinkDoor;
 use super::trunks::TrunkEntry;
-use crate::access::{AssignedNumber, CallingNumber, NumberError, Principal, WorkspaceId};
+use crate::access::{AssignedNumber, CallingNumber, NumberError, Principal, UserId, WorkspaceId};
 use crate::base::Cause;
 use crate::sip::uri::{Host, NameAddr, Uri};
 use crate::sip::user_agent::IncomingInvite;
@@ -142,8 +142,14 @@ impl Engine {
         }
     }
 
-    /// Where a number dialled in a workspace would lead, without a call: a word and a sentence.
-    pub async fn lead(&self, workspace: WorkspaceId, number: &str) -> (&'static str, String) {
+    /// Where a number would lead that the agent whose number is `from` dialled, without a call: a
+    /// word and a sentence.
+    pub async fn lead(
+        &self,
+        workspace: WorkspaceId,
+        from: &str,
+        number: &str,
+    ) -> (&'static str, String) {
         if !is_dialable(number) {
             let words = "a number is digits, letters and * # + - . _".to_owned();
             return ("refused", words);
@@ -157,10 +163,30 @@ impl Engine {
         if phones > 0 || self.agent_exists(&line).await {
             return ("agent", format!("an agent, with {phones} phones connected"));
         }
-        match self.trunks().for_outgoing_call(workspace) {
-            None => ("refused", "no agent has it, and there is no PBX".to_owned()),
-            Some(trunk) if trunk.is_up() => ("trunk", format!("the PBX {}", trunk.name)),
-            Some(trunk) => ("refused", format!("the PBX {} cannot be reached now", trunk.name)),
+        let caller = match self.parts.store.memberships().by_number(workspace, from).await {
+            Ok(Some(member)) => member.user.id,
+            Ok(None) => return ("refused", format!("no agent has the number {from} to call from")),
+            Err(error) => {
+                tracing::error!(%error, "cannot look up a number");
+                return ("refused", "the agents cannot be looked up now".to_owned());
+            }
+        };
+        let Some(trunk) = self.trunks().for_outgoing_call(workspace) else {
+            return ("refused", "no agent has it, and there is no PBX".to_owned());
+        };
+        if !trunk.is_up() {
+            return ("refused", format!("the PBX {} cannot be reached now", trunk.name));
+        }
+        match self.calling_number(workspace, caller, None).await {
+            Ok(Some(shown)) => {
+                let words = format!("the PBX {}, which is shown {}", trunk.name, shown.number);
+                ("trunk", words)
+            }
+            Ok(None) => ("trunk", format!("the PBX {}, which is shown {from}", trunk.name)),
+            Err(_) => {
+                let words = format!("{from} has no number assigned to call the PBX from");
+                ("refused", words)
+            }
         }
     }
 
@@ -199,21 +225,29 @@ impl Engine {
         let Some(trunk) = self.trunks().for_outgoing_call(principal.workspace_id) else {
             return Route::Refuse(Cause::NotFound);
         };
+        match self.calling_number(principal.workspace_id, principal.user_id, asked).await {
+            Ok(calling) if trunk.is_up() => Route::Trunk(Box::new(TrunkRoute { trunk, calling })),
+            Ok(_) => Route::Refuse(Cause::TrunkDown),
+            Err(cause) => Route::Refuse(cause),
+        }
+    }
+
+    /// The assigned number a call to the PBX shows; `None`: the agent's own.
+    async fn calling_number(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        asked: Option<&str>,
+    ) -> Result<Option<AssignedNumber>, Cause> {
         let numbers = self.parts.access.organisation().numbers();
-        let calling = numbers.calling_number(principal.workspace_id, principal.user_id, asked);
-        let calling = match calling.await {
-            Ok(CallingNumber::Assigned(number)) => Some(number),
-            Ok(CallingNumber::Extension) => None,
+        match numbers.calling_number(workspace, user, asked).await {
+            Ok(CallingNumber::Assigned(number)) => Ok(Some(number)),
+            Ok(CallingNumber::Extension) => Ok(None),
             Err(NumberError::Store(error)) => {
                 tracing::error!(%error, "cannot look up an agent's numbers");
-                return Route::Refuse(Cause::Failed);
+                Err(Cause::Failed)
             }
-            Err(_) => return Route::Refuse(Cause::ForbiddenNumber),
-        };
-        if trunk.is_up() {
-            Route::Trunk(Box::new(TrunkRoute { trunk, calling }))
-        } else {
-            Route::Refuse(Cause::TrunkDown)
+            Err(_) => Err(Cause::ForbiddenNumber),
         }
     }
 }

@@ -13,12 +13,10 @@ use tokio::time::{sleep_until, timeout};
 
 use super::Engine;
 use super::call_task::CallTask;
-use super::leg::TrunkProfile;
 use super::leg_calls::{Forwarded, LegCalls};
 use super::link::{CallInput, LinkDoor, LinkMessage, deliver};
 use super::routing::{Caller, CallerSide};
 use super::trunks::TrunkEntry;
-use crate::access::WorkspaceId;
 use crate::base::{Cause, LegId, limit};
 use crate::sip::framing::{Frame, StreamFramer};
 use crate::sip::message::Message;
@@ -31,10 +29,7 @@ const READ_BYTES: usize = 8 * 1024;
 /// reconnect.
 pub struct SipStream {
     engine: Arc<Engine>,
-    /// The PBX's name.
-    pub name: Arc<str>,
-    workspace_id: WorkspaceId,
-    profile: TrunkProfile,
+    trunk: TrunkEntry,
     door: LinkDoor,
     /// The user agent.
     pub user_agent: UserAgent,
@@ -72,9 +67,7 @@ impl SipStream {
     ) -> Self {
         Self {
             engine,
-            name: trunk.name.clone(),
-            workspace_id: trunk.workspace_id,
-            profile: trunk.profile.clone(),
+            trunk: trunk.clone(),
             door,
             user_agent,
             calls: LegCalls::default(),
@@ -165,7 +158,7 @@ impl SipStream {
                     let message = Message::parse(&bytes);
                     if let Err(error) = &message {
                         self.engine.metrics().sip_malformed();
-                        tracing::info!(trunk = &*self.name, %error, "message is not SIP");
+                        tracing::info!(trunk = &*self.trunk.name, %error, "message is not SIP");
                     }
                     let now = self.engine.clock().now();
                     self.user_agent.handle_message(now, message);
@@ -211,8 +204,10 @@ impl SipStream {
             self.hang_up(leg, Cause::Overloaded);
             return;
         };
-        let side =
-            CallerSide::Trunk { workspace_id: self.workspace_id, profile: self.profile.clone() };
+        let side = CallerSide::Trunk {
+            workspace_id: self.trunk.workspace_id,
+            profile: self.trunk.profile(),
+        };
         let caller = Caller { side, door: self.door.clone(), invite };
         self.has_had_calls = true;
         let call = CallTask::spawn(self.engine.clone(), caller, room);

@@ -30,7 +30,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// One PBX's link. Owned by its task.
 pub struct TrunkLink {
     engine: Arc<Engine>,
-    row: Arc<TrunkRow>,
     entry: TrunkEntry,
     connector: TlsConnector,
     /// Made at the first connection, when our own address is known.
@@ -64,15 +63,16 @@ impl TrunkLink {
     /// The configured CA is not usable.
     pub fn spawn(
         engine: Arc<Engine>,
-        row: Arc<TrunkRow>,
         entry: TrunkEntry,
         mailbox: mpsc::Receiver<LinkMessage>,
     ) -> Result<tokio::task::JoinHandle<()>, tls::TlsError> {
-        let authorities =
-            tls::Authorities { file: engine.config().sip.ca.clone(), pem: row.ca_pem.clone() };
+        let authorities = tls::Authorities {
+            file: engine.config().sip.ca.clone(),
+            pem: entry.row.ca_pem.clone(),
+        };
         let connector = TlsConnector::from(Arc::new(tls::client_config(&authorities)?));
         let retry = limit::LINK_RETRY_MIN;
-        let link = Self { engine, row, entry, connector, stream: None, retry, lost_at: None };
+        let link = Self { engine, entry, connector, stream: None, retry, lost_at: None };
         Ok(tokio::spawn(link.run(mailbox)))
     }
 
@@ -104,7 +104,7 @@ impl TrunkLink {
         &mut self,
         mailbox: &mut mpsc::Receiver<LinkMessage>,
     ) -> Option<Result<TlsStream<TcpStream>, String>> {
-        let connecting = connect(self.row.clone(), self.connector.clone());
+        let connecting = connect(self.entry.row.clone(), self.connector.clone());
         let mut connecting = std::pin::pin!(connecting);
         loop {
             tokio::select! {
@@ -130,6 +130,7 @@ impl TrunkLink {
             }
         };
         self.entry.peer_ip.store(Some(Arc::new(peer.ip())));
+        self.entry.local_ip.store(Some(Arc::new(local.ip())));
         let now = self.engine.clock().now();
         let mut stream = match self.stream.take() {
             Some(mut known) => {
@@ -147,7 +148,7 @@ impl TrunkLink {
     }
 
     fn new_stream(&self, local: std::net::SocketAddr) -> Result<SipStream, String> {
-        let user_agent = self.engine.trunk_user_agent(&self.row, local)?;
+        let user_agent = self.engine.trunk_user_agent(&self.entry.row, local)?;
         Ok(SipStream::new(self.engine.clone(), &self.entry, self.entry.door.clone(), user_agent))
     }
 
@@ -249,7 +250,7 @@ impl TrunkLink {
     }
 
     fn registration(&self, expires_s: u32) -> Option<Registration> {
-        let user = self.row.user.as_deref().filter(|_| self.row.register)?;
+        let user = self.entry.row.user.as_deref().filter(|_| self.entry.row.register)?;
         Some(Registration { aor: self.entry.number_uri(user), expires_s })
     }
 
@@ -347,7 +348,7 @@ impl TrunkLink {
             up => tracing::info!(trunk = &*self.entry.name, state = up.as_str(), "PBX link"),
         }
         self.entry.state.store(Arc::new(state.clone()));
-        self.engine.link_changed(self.row.id, state);
+        self.engine.link_changed(self.entry.row.id, state);
     }
 }
 

@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -21,9 +23,11 @@ use super::trunks::TrunkEntry;
 use crate::base::{Cause, limit};
 use crate::net::tls;
 use crate::sip::framing::StreamFramer;
+use crate::store::{TrunkId, TrunkRow};
 
-/// Accepts PBX connections until the task is dropped.
-pub async fn listen(engine: Arc<Engine>, listener: TcpListener, acceptor: TlsAcceptor) {
+/// Accepts PBX connections until the task is dropped. `tls` says whose certificates count, for
+/// each connection anew.
+pub async fn listen(engine: Arc<Engine>, listener: TcpListener, tls: Arc<ArcSwap<ServerConfig>>) {
     let room = Arc::new(Semaphore::new(limit::LINKS_ACCEPTED_MAX));
     loop {
         let (tcp, peer) = match listener.accept().await {
@@ -35,7 +39,8 @@ pub async fn listen(engine: Arc<Engine>, listener: TcpListener, acceptor: TlsAcc
                 continue;
             }
         };
-        let (engine, acceptor, room) = (engine.clone(), acceptor.clone(), room.clone());
+        let (engine, room) = (engine.clone(), room.clone());
+        let acceptor = TlsAcceptor::from(tls.load_full());
         tokio::spawn(async move {
             let Some(trunk) = trunk_of(&engine, peer.ip()).await else {
                 tracing::debug!(%peer, "SIP connection from no configured PBX, closed");
@@ -69,7 +74,7 @@ async fn serve(
     let is_proven = names_trunk(&engine, &connection, &trunk);
     let Ok(local) = connection.get_ref().0.local_addr() else { return };
     let (door, mut mailbox) = mpsc::channel(limit::LINK_QUEUE_MAX);
-    let user_agent = match engine.accepted_user_agent(&trunk.name, local, is_proven) {
+    let user_agent = match engine.accepted_user_agent(&trunk.row, local, is_proven) {
         Ok(user_agent) => user_agent,
         Err(reason) => {
             tracing::warn!(%peer, reason, "PBX connection closed");
@@ -77,7 +82,7 @@ async fn serve(
         }
     };
     tracing::info!(%peer, trunk = &*trunk.name, is_proven, "PBX connected");
-    let listed = Listed::new(&engine, door.clone());
+    let listed = Listed::new(&engine, trunk.row.id, door.clone());
     let mut stream = SipStream::new(engine, &trunk, door, user_agent);
     let mut framer = StreamFramer::new();
     let opened = stream.now();
@@ -113,10 +118,10 @@ struct Listed {
 }
 
 impl Listed {
-    fn new(engine: &Arc<Engine>, door: LinkDoor) -> Self {
+    fn new(engine: &Arc<Engine>, trunk: TrunkId, door: LinkDoor) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        engine.directory().link_accepted(id, door);
+        engine.directory().link_accepted(id, trunk, door);
         Self { engine: engine.clone(), id }
     }
 }
@@ -129,15 +134,17 @@ impl Drop for Listed {
 
 /// The PBX with this address: the one its link is connected to, or that its name resolves to.
 async fn trunk_of(engine: &Engine, ip: IpAddr) -> Option<TrunkEntry> {
-    if let Some(known) = engine.trunks().by_address(ip) {
+    let trunks = engine.trunks();
+    if let Some(known) = trunks.by_address(ip) {
         return Some(known.clone());
     }
-    for row in engine.trunk_rows() {
-        let lookup = lookup_host((row.uri.host.as_str(), row.uri.port));
+    for trunk in trunks.iter() {
+        let uri = &trunk.row.uri;
+        let lookup = lookup_host((uri.host.as_str(), uri.port));
         let resolved = timeout(limit::LOOKUP_TIMEOUT, lookup).await;
         let mut addresses = resolved.into_iter().flatten().flatten();
         if addresses.any(|address| address.ip().to_canonical() == ip.to_canonical()) {
-            return engine.trunks().by_name(&row.name).cloned();
+            return Some(trunk.clone());
         }
     }
     None
@@ -151,10 +158,8 @@ fn names_trunk(engine: &Engine, connection: &TlsStream<TcpStream>, trunk: &Trunk
     else {
         return false;
     };
-    let Some(row) = engine.trunk_rows().iter().find(|row| row.name == *trunk.name) else {
-        return false;
-    };
+    let TrunkRow { uri, ca_pem, .. } = &*trunk.row;
     let authorities =
-        tls::Authorities { file: engine.config().sip.ca.clone(), pem: row.ca_pem.clone() };
-    tls::names(leaf, &row.uri.host) && tls::is_signed_by(leaf, others, &authorities)
+        tls::Authorities { file: engine.config().sip.ca.clone(), pem: ca_pem.clone() };
+    tls::names(leaf, &uri.host) && tls::is_signed_by(leaf, others, &authorities)
 }

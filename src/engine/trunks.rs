@@ -1,14 +1,19 @@
-//! The PBXs the engine is connected to, and how each link stands.
+//! The PBXs the engine keeps links to, and how each link stands.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::host_of;
 use super::leg::TrunkProfile;
 use super::link::LinkDoor;
 use crate::access::WorkspaceId;
+use crate::config::{self, CodecName};
+use crate::media::format::Codec;
+use crate::sdp::trunk::TrunkMedia;
 use crate::sip::uri::{Host, Uri};
+use crate::store::{TrunkId, TrunkRow};
 
 /// How a link to a PBX stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,17 +69,50 @@ pub struct TrunkEntry {
     pub port: Option<u16>,
     /// Our account there, if any: the user of From, by which PBXs know whose call it is.
     pub account: Option<Arc<str>>,
-    /// Its media rules.
-    pub profile: TrunkProfile,
+    /// Its row, as it was when its link began.
+    pub row: Arc<TrunkRow>,
     /// Its link's task.
     pub door: LinkDoor,
     /// How the link stands; written by the link's task only.
     pub state: Arc<ArcSwap<LinkState>>,
     /// Where the link was last connected to: calls may come in from there.
     pub peer_ip: Arc<ArcSwapOption<IpAddr>>,
+    /// Where it was last connected from: our own address on the way there.
+    pub local_ip: Arc<ArcSwapOption<IpAddr>>,
 }
 
 impl TrunkEntry {
+    /// The PBX of a row, whose link is reached by `door`.
+    #[must_use]
+    pub fn new(row: Arc<TrunkRow>, door: LinkDoor) -> Self {
+        let domain = row.domain.as_deref().unwrap_or(&row.uri.host);
+        Self {
+            workspace_id: row.workspace_id,
+            name: row.name.as_str().into(),
+            domain: host_of(domain),
+            port: row.domain.is_none().then_some(row.uri.port),
+            account: row.user.as_deref().map(Arc::from),
+            row,
+            door,
+            state: Arc::new(ArcSwap::from_pointee(LinkState::Connecting)),
+            peer_ip: Arc::default(),
+            local_ip: Arc::default(),
+        }
+    }
+
+    /// Its media rules now.
+    #[must_use]
+    pub fn profile(&self) -> TrunkProfile {
+        TrunkProfile {
+            media: match self.row.media {
+                config::TrunkMedia::Srtp => TrunkMedia::Srtp,
+                config::TrunkMedia::Rtp => TrunkMedia::Rtp,
+            },
+            codecs: self.row.codecs.iter().map(|codec| codec_of(*codec)).collect(),
+            our_ip: self.local_ip.load().as_deref().copied(),
+        }
+    }
+
     /// Whether calls can be placed.
     #[must_use]
     pub fn is_up(&self) -> bool {
@@ -90,7 +128,7 @@ impl TrunkEntry {
     }
 }
 
-/// All PBXs, in the order of the configuration. Fixed after start.
+/// All PBXs, as they are at one moment.
 #[derive(Debug, Default)]
 pub struct Trunks {
     entries: Vec<TrunkEntry>,
@@ -125,9 +163,23 @@ impl Trunks {
         })
     }
 
+    /// The one of this row.
+    #[must_use]
+    pub fn by_id(&self, id: TrunkId) -> Option<&TrunkEntry> {
+        self.entries.iter().find(|trunk| trunk.row.id == id)
+    }
+
     /// The one with this name.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&TrunkEntry> {
         self.entries.iter().find(|trunk| &*trunk.name == name)
+    }
+}
+
+fn codec_of(name: CodecName) -> Codec {
+    match name {
+        CodecName::Opus => Codec::Opus,
+        CodecName::Pcmu => Codec::Pcmu,
+        CodecName::Pcma => Codec::Pcma,
     }
 }

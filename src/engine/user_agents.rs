@@ -61,12 +61,10 @@ impl Engine {
     /// There is no way to tell the PBX from somebody else at its address.
     pub(super) fn accepted_user_agent(
         &self,
-        name: &str,
+        row: &TrunkRow,
         local: SocketAddr,
         is_proven: bool,
     ) -> Result<UserAgent, String> {
-        let row = self.trunk_rows().iter().find(|row| row.name == name);
-        let row = row.ok_or_else(|| format!("no trunk is named {name}"))?;
         let credentials = self.credentials(row, "accept")?;
         let challenge = match (is_proven, &credentials) {
             (true, _) => None,

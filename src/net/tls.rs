@@ -73,6 +73,14 @@ pub struct Authorities {
 }
 
 impl Authorities {
+    /// Whether what is given can be read.
+    ///
+    /// # Errors
+    /// No PEM, or no certificate in it.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.roots().map(|_| ())
+    }
+
     /// The roots: those given, or the system's when none is.
     fn roots(&self) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();

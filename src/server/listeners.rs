@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::trunks::Trunks;
 use super::{Addresses, StartError};
 use crate::base::limit;
 use crate::config::Config;
@@ -17,7 +18,6 @@ use crate::engine::door::ListenerKind;
 use crate::engine::{Engine, listen_for_trunks};
 use crate::http::{Http, MetricsPage, Services, serve_sealed};
 use crate::net::{dev_certificate, tls};
-use crate::store::TrunkRow;
 
 /// Every listening socket, bound before anything runs.
 pub(super) struct Listeners {
@@ -101,7 +101,7 @@ impl Listeners {
         config: &Config,
         engine: &Arc<Engine>,
         services: &Arc<Services>,
-        rows: &[Arc<TrunkRow>],
+        trunks: &Trunks,
         metrics: MetricsPage,
     ) -> Result<Vec<JoinHandle<()>>, StartError> {
         let mut tasks = Vec::new();
@@ -121,18 +121,9 @@ impl Listeners {
             let edge = Edge { http, kind: Kind::Plain };
             tasks.push(tokio::spawn(edge.accept(listener)));
         }
-        if !self.sip.is_empty() {
-            let mut authorities: Vec<tls::Authorities> = rows
-                .iter()
-                .map(|row| tls::Authorities { file: None, pem: row.ca_pem.clone() })
-                .collect();
-            authorities.push(tls::Authorities { file: config.sip.ca.clone(), pem: None });
-            let server = tls::sip_server_config(identity(config)?, &authorities)?;
-            let acceptor = TlsAcceptor::from(Arc::new(server));
-            for listener in self.sip {
-                let (engine, acceptor) = (engine.clone(), acceptor.clone());
-                tasks.push(tokio::spawn(listen_for_trunks(engine, listener, acceptor)));
-            }
+        for listener in self.sip {
+            let listening = listen_for_trunks(engine.clone(), listener, trunks.tls());
+            tasks.push(tokio::spawn(listening));
         }
         if let Some(listener) = self.metrics {
             tasks.push(tokio::spawn(serve_metrics(listener, metrics)));
@@ -168,7 +159,7 @@ async fn serve_metrics(listener: TcpListener, page: MetricsPage) {
 }
 
 /// The certificate of every TLS listener: the configured one, or development's own.
-fn identity(config: &Config) -> Result<tls::Identity, tls::TlsError> {
+pub(super) fn identity(config: &Config) -> Result<tls::Identity, tls::TlsError> {
     match &config.tls {
         Some(files) => tls::Identity::read(&files.cert, &files.key),
         None => {

@@ -5,6 +5,7 @@ mod listeners;
 mod people;
 mod post;
 mod sealing;
+mod trunks;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use self::listeners::Listeners;
 use self::people::People;
 use self::post::Trial;
+use self::trunks::Trunks;
 use crate::access::audit::AuditError;
 use crate::access::throttle::Load;
 use crate::access::{Access, AccessError, Actor, TrustedProxies, WorkspaceId};
@@ -118,7 +120,7 @@ pub struct Server {
     addresses: Addresses,
     accepting: Vec<JoinHandle<()>>,
     chores: Vec<JoinHandle<()>>,
-    links: Vec<JoinHandle<()>>,
+    trunks: Arc<Trunks>,
     /// Released last: the next server on this data folder may start then.
     _lock: DataLock,
 }
@@ -151,7 +153,7 @@ impl Server {
         let identity = Arc::new(DtlsIdentity::generate(clock.unix())?);
         let media = media_config(&config, &rows);
         let workers = MediaWorkers::start(&media, &identity, &clock)?;
-        let (engine, links) = Engine::start(EngineParts {
+        let engine = Engine::start(EngineParts {
             config: config.clone(),
             clock: clock.clone(),
             store: store.clone(),
@@ -162,17 +164,22 @@ impl Server {
             fingerprint: identity.fingerprint(),
             sip_address: sip_address(&config, &listeners),
             sip_host: host_of(&host),
-            trunk_rows: rows.clone(),
-        })?;
+        });
+        let trunks = Trunks::start(&config, &engine, trunk_book.clone(), rows)?;
+        let trunks = Arc::new(trunks);
         let mail_test = Arc::new(Trial { access: access.clone(), mailer: mailer.clone() });
         let parts =
             Parts { config: config.clone(), clock, store, access, vault, trunk_book, mail_test };
         let services = services(parts, &engine, &listeners)?;
         let addresses = listeners.addresses();
-        let accepting = listeners.accept(&config, &engine, &services, &rows, metrics)?;
-        let chores =
-            vec![tokio::spawn(Box::pin(mailer.run())), tokio::spawn(chores::run(services.clone()))];
-        Ok(Self { engine, services, addresses, accepting, chores, links, _lock: lock })
+        let accepting = listeners.accept(&config, &engine, &services, &trunks, metrics)?;
+        let following = trunks.clone();
+        let chores = vec![
+            tokio::spawn(Box::pin(mailer.run())),
+            tokio::spawn(chores::run(services.clone())),
+            tokio::spawn(async move { following.follow().await }),
+        ];
+        Ok(Self { engine, services, addresses, accepting, chores, trunks, _lock: lock })
     }
 
     /// Where it listens.
@@ -196,12 +203,7 @@ impl Server {
         if let Err(error) = self.services.access.audit().checkpoint().await {
             tracing::error!(%error, "cannot sign the last checkpoint of the audit");
         }
-        let ended = async {
-            for task in self.links {
-                let _ = task.await;
-            }
-        };
-        let _ = timeout(limit::STOP_TIMEOUT, ended).await;
+        let _ = timeout(limit::STOP_TIMEOUT, self.trunks.ended()).await;
     }
 }
 
@@ -274,7 +276,8 @@ fn services(
 /// What keeps the server from being ready: PBXs that cannot be reached.
 fn readiness(engine: Arc<Engine>) -> Box<dyn Fn() -> Vec<Unready> + Send + Sync> {
     Box::new(move || {
-        let down = engine.trunks().iter().filter(|trunk| !trunk.is_up());
+        let trunks = engine.trunks();
+        let down = trunks.iter().filter(|trunk| !trunk.is_up());
         down.map(|trunk| Unready {
             code: "trunk",
             detail: format!("{}: {}", trunk.name, trunk.state.load().detail()),
@@ -290,11 +293,11 @@ impl DialPlan for Numbers {
     fn lead<'a>(
         &'a self,
         workspace: WorkspaceId,
-        _from: &'a str,
+        from: &'a str,
         number: &'a str,
     ) -> BoxFuture<'a, Lead> {
         Box::pin(async move {
-            let (route, words) = self.0.lead(workspace, number).await;
+            let (route, words) = self.0.lead(workspace, from, number).await;
             Lead { route, words }
         })
     }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import tls from 'node:tls';
+import { Console } from '../access/lib/console.mjs';
 import { hears } from '../browser/lib/browser.mjs';
 import { Pbx } from '../browser/lib/pbx.mjs';
 import { newFolder, repository, run, until } from '../browser/lib/process.mjs';
@@ -75,6 +76,40 @@ for (const library of ['jssip', 'sipjs']) {
     assert.equal((await refused(agent, '600')).code, 503);
   });
 }
+
+test('k15 k16 a PBX that is added to a running server is called without a restart, and one that is removed no more', async (t) => {
+  const pbx = await Pbx.prepare();
+  t.after(() => pbx.remove());
+  await pbx.start();
+  const console_ = await Console.start(t);
+  const ringfence = console_.server;
+  ringfence.canaries.push(pbx.secret);
+  const agent = await phone(t, 'jssip', ringfence, 1001, { tone: 700 });
+  assert.equal((await refused(agent, '600')).code, 404);
+
+  const body = { name: 'desk', host: 'localhost', port: pbx.ports.tls, user: 'ringfence', password: pbx.secret, ca_pem: fs.readFileSync(pbx.ca, 'utf8'), register: true };
+  const none = await console_.owner.post('/api/v1/trunks', { ...body, ca_pem: 'no certificate' });
+  assert.equal(none.status, 422, none.text);
+  const { id } = await console_.owner.must('POST', '/api/v1/trunks', body);
+  await listSays(ringfence, /desk.*registered/);
+  const leads = await console_.owner.must('POST', '/api/v1/dial-plan/test', { from: '1001', number: '600' });
+  assert.deepEqual(leads, { route: 'trunk', words: 'the PBX desk, which is shown 1001' });
+  await agent.talk('600');
+  await hears(agent.page, 700);
+  assert.equal((await console_.owner.delete(`/api/v1/trunks/${id}`)).status, 204);
+  assert.equal((await agent.ends(15000)).by, 'remote');
+  assert.equal((await refused(agent, '600')).code, 404);
+
+  const secret = path.join(newFolder('secret'), 'password');
+  fs.writeFileSync(secret, pbx.secret, { mode: 0o600 });
+  const added = await ringfence.command('trunk', 'add', 'shell', `sips:ringfence@localhost:${pbx.ports.tls}`, '--password-file', secret, '--ca', pbx.ca);
+  assert.equal(added.code, 0, added.stderr);
+  await listSays(ringfence, /shell.*registered/);
+  await agent.talk('600');
+  await hears(agent.page, 700);
+  await agent.hangup();
+  await agent.ends();
+});
 
 /** A TLS listener that counts what arrives inside the encryption. */
 async function sink(t, folder, name) {

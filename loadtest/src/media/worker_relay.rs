@@ -38,7 +38,7 @@ pub fn serve() -> Result<bool> {
     let worker = workers.pick();
     let ready = Ready {
         browser: *worker.browser_addrs().first().context("no address")?,
-        trunk: worker.trunk_rtp_addr(0),
+        trunk: worker.trunk_rtp_addr(0, None),
         fingerprint: hex(&identity.fingerprint()),
     };
     say(&serde_json::to_string(&ready)?);

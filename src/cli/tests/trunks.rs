@@ -12,7 +12,7 @@ async fn a_trunk_is_added_listed_tested_and_removed_and_its_password_rests_seale
     desk.typed(&add).await.unwrap();
     assert!(desk.refused(&add).await.words.contains("already"));
     let list = desk.typed("trunk list").await.unwrap();
-    assert!(list.contains("not loaded yet"), "{list}");
+    assert!(list.contains("not connected yet"), "{list}");
     for entry in std::fs::read_dir(&desk.data).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(14).any(|window| window == b"canary-trunk-9"));

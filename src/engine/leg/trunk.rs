@@ -1,5 +1,7 @@
 //! A PBX leg: SDES-SRTP or plain RTP over the worker's trunk sockets.
 
+use std::net::IpAddr;
+
 use super::{MediaPath, Negotiated, NoRoom};
 use crate::engine::random;
 use crate::media::Command;
@@ -17,6 +19,8 @@ pub struct TrunkProfile {
     pub media: TrunkMedia,
     /// Allowed codecs, in order of preference.
     pub codecs: Vec<Codec>,
+    /// Our own address on the way to the PBX, as far as it is known.
+    pub our_ip: Option<IpAddr>,
 }
 
 /// The SDP and media state of one PBX leg.
@@ -196,7 +200,7 @@ impl TrunkLeg {
     fn local(&self, direction: Direction) -> Local<'_> {
         Local {
             origin: self.origin,
-            rtp: self.path.worker.trunk_rtp_addr(self.socket),
+            rtp: self.path.worker.trunk_rtp_addr(self.socket, self.profile.our_ip),
             keys: &self.keys,
             direction,
         }

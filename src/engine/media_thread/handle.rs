@@ -1,6 +1,6 @@
 //! How a call reaches its worker.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
@@ -37,6 +37,8 @@ pub struct WorkerHandle(Arc<Inner>);
 struct Inner {
     browser_addrs: Vec<SocketAddr>,
     trunk_addrs: Vec<SocketAddr>,
+    /// Whether those take packets at any of our addresses.
+    trunk_is_anywhere: bool,
     next_trunk: AtomicU8,
     requests: WakingSender<Request>,
     published: Arc<Published>,
@@ -60,6 +62,7 @@ impl WorkerHandle {
                 .iter()
                 .map(|(rtp, _)| trunk_port(rtp.local_addr()))
                 .collect(),
+            trunk_is_anywhere: config.trunk_bind.is_unspecified(),
             next_trunk: AtomicU8::new(0),
             requests,
             published: Arc::clone(published),
@@ -81,12 +84,20 @@ impl WorkerHandle {
         self.0.next_trunk.fetch_add(1, Ordering::Relaxed) % pairs
     }
 
-    /// The RTP address of a pair, for our SDP; RTCP is one port above.
+    /// The RTP address of a pair, for our SDP; RTCP is one port above. `ours` is our address on
+    /// the way to this PBX.
     #[must_use]
-    pub fn trunk_rtp_addr(&self, socket: u8) -> SocketAddr {
+    pub fn trunk_rtp_addr(&self, socket: u8, ours: Option<IpAddr>) -> SocketAddr {
         let first = self.0.trunk_addrs.first();
         let addr = self.0.trunk_addrs.get(usize::from(socket)).or(first);
-        addr.copied().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+        let mut addr = addr.copied().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+        if let Some(ours) = ours.map(|ip| ip.to_canonical())
+            && self.0.trunk_is_anywhere
+            && ours.is_ipv4() == addr.is_ipv4()
+        {
+            addr.set_ip(ours);
+        }
+        addr
     }
 
     /// Sends a command for an open leg.

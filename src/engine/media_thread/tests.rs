@@ -233,7 +233,7 @@ fn a_browser_is_secured_hears_its_echo_and_then_the_pbx() {
     let direction = Direction::SendRecv;
     worker.send(Command::SetFormat { id, format: PCMU, direction }).unwrap();
     worker.send(Command::Bridge { a: browser.id, b: id }).unwrap();
-    pbx.connect(worker.trunk_rtp_addr(number)).unwrap();
+    pbx.connect(worker.trunk_rtp_addr(number, None)).unwrap();
     let mut packet = [0; 2048];
     let heard = loop {
         sequence_number += 1;
@@ -275,7 +275,7 @@ fn opus_is_transcoded_for_a_pbx_that_speaks_g711() {
     let direction = Direction::SendRecv;
     worker.send(Command::SetFormat { id, format: PCMU, direction }).unwrap();
     worker.send(Command::Bridge { a: browser.id, b: id }).unwrap();
-    pbx.connect(worker.trunk_rtp_addr(0)).unwrap();
+    pbx.connect(worker.trunk_rtp_addr(0, None)).unwrap();
     for sequence_number in 0..10 {
         pbx.send(&rtp(0, sequence_number, &[0x10; 160])).unwrap();
     }
@@ -318,7 +318,7 @@ fn every_worker_has_its_own_ports_and_the_least_loaded_is_picked() {
         .iter()
         .flat_map(|handle| {
             let browsers = handle.browser_addrs().iter().copied();
-            browsers.chain([0, 1].map(|pair| handle.trunk_rtp_addr(pair)))
+            browsers.chain([0, 1].map(|pair| handle.trunk_rtp_addr(pair, None)))
         })
         .collect();
     addresses.sort();

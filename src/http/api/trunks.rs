@@ -17,7 +17,8 @@ use super::super::time::rfc3339_or;
 use super::shared::{Items, entry};
 use crate::access::audit::Action;
 use crate::base::{Secret, UnixTime};
-use crate::config::{CodecName, TrunkMedia, TrunkUri};
+use crate::config::{CodecName, TrunkMedia, TrunkUri, is_trunk_name};
+use crate::net::tls::Authorities;
 use crate::store::{TrunkId, TrunkRow};
 use crate::vault::NewTrunk;
 
@@ -46,7 +47,7 @@ pub(in super::super) struct TrunkShown {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct TrunkToAdd {
-    /// 1 to 32 lower-case letters, digits and dashes.
+    /// 1 to 40 letters, digits, `-` and `_`.
     name: String,
     host: String,
     /// 5061 when it is not said.
@@ -66,7 +67,7 @@ pub(in super::super) struct TrunkToAdd {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct DialPlanTest {
-    /// Who would call; oneself when it is not said.
+    /// The number of the agent who would call; one's own when it is not said.
     from: Option<String>,
     number: String,
 }
@@ -92,7 +93,7 @@ impl From<TrunkRow> for TrunkShown {
             source: row.source.as_str(),
             state: row.state.word,
             state_detail: match row.state.at {
-                UnixTime(0) => "connected at the server's next start".to_owned(),
+                UnixTime(0) => "it is connected to within seconds".to_owned(),
                 _ => row.state.detail,
             },
             state_at: rfc3339_or(Some(row.state.at).filter(|at| at.0 > 0)),
@@ -176,10 +177,8 @@ async fn rows(services: &Services, caller: &Caller) -> Result<Vec<TrunkRow>, Pro
 
 impl TrunkToAdd {
     fn check(self) -> Result<NewTrunk, Problem> {
-        let is_name = (1..=32).contains(&self.name.len())
-            && self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !is_name {
-            let detail = "a name is 1 to 32 lower-case letters, digits and dashes";
+        if !is_trunk_name(&self.name) {
+            let detail = "a name is 1 to 40 letters, digits, - and _";
             return Err(Problem::invalid("name", detail));
         }
         let port = self.port.unwrap_or(5061);
@@ -191,6 +190,10 @@ impl TrunkToAdd {
             Some("rtp") => TrunkMedia::Rtp,
             Some(_) => return Err(Problem::invalid("media", "must be srtp or rtp")),
         };
+        let authorities = Authorities { file: None, pem: self.ca_pem.clone() };
+        if let Err(error) = authorities.check() {
+            return Err(Problem::invalid("ca_pem", error.to_string()));
+        }
         if self.password.is_some() && self.user.is_none() {
             return Err(Problem::invalid("user", "a password belongs to a user"));
         }
