@@ -255,6 +255,38 @@ mod tests {
         assert!(kek.open(HERE, &one).unwrap().is_empty());
     }
 
+    /// Seals `count` times on two threads and counts salts that came twice. A salt decides data
+    /// key and nonce of its value.
+    fn salts_that_came_twice(count: usize) -> usize {
+        let half = || {
+            let kek = kek(1, 1);
+            let salt = |_| {
+                let sealed = kek.seal(HERE, b"").unwrap();
+                u128::from_be_bytes(sealed[HEADER..HEADER + 16].try_into().unwrap())
+            };
+            (0..count / 2).map(salt).collect::<Vec<u128>>()
+        };
+        let mut salts = std::thread::scope(|scope| {
+            let other = scope.spawn(half);
+            let mut salts = half();
+            salts.extend(other.join().unwrap());
+            salts
+        });
+        salts.sort_unstable();
+        salts.windows(2).filter(|pair| pair[0] == pair[1]).count()
+    }
+
+    #[test]
+    fn sec_c05_no_nonce_twice_in_a_hundred_thousand() {
+        assert_eq!(salts_that_came_twice(100_000), 0);
+    }
+
+    #[test]
+    #[ignore = "minutes; the claim's ten million, to be run by hand"]
+    fn sec_c05_no_nonce_twice_in_ten_million() {
+        assert_eq!(salts_that_came_twice(10_000_000), 0);
+    }
+
     #[test]
     fn sec_c03_rewrapping_changes_the_key_and_leaves_the_text_untouched() {
         let (old, new) = (kek(1, 1), kek(2, 2));
