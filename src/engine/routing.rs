@@ -161,7 +161,7 @@ impl Engine {
         let line = Line::new(workspace, number);
         let phones = self.directory().phones(&line).len();
         if phones > 0 || self.agent_exists(&line).await {
-            return ("agent", format!("an agent, with {phones} phones connected"));
+            return ("agent", format!("an agent; phones connected: {phones}"));
         }
         let caller = match self.parts.store.memberships().by_number(workspace, from).await {
             Ok(Some(member)) => member.user.id,

@@ -46,6 +46,23 @@ test('b29 b25 b26 b27 b28 the sidebar of each level from 1 to 9 is exactly the t
   }
 });
 
+test('sec_a27 a page whose person gets another number becomes the phone of that number by itself', async (t) => {
+  const console_ = await Console.start(t);
+  const { person, client } = await console_.signedIn({});
+  const page = await openPage(t, client);
+  const light = (number) => until(`the light to be ready for ${number}`, async () => {
+    const shown = at(page, 'registered-light');
+    return await shown.getAttribute('data-state') === 'ready' && (await shown.innerText()).includes(number);
+  }, 15000);
+  await light(person.number);
+  const number = `9${person.number}`;
+  await console_.owner.must('PATCH', `/api/v1/users/${person.id}`, { number });
+  await light(number);
+  const rings = await console_.owner.must('POST', '/api/v1/dial-plan/test', { number });
+  assert.deepEqual(rings, { route: 'agent', words: 'an agent; phones connected: 1' });
+  clean(page);
+});
+
 test('a1 c1 sec_w09 signing in by the page, wrong first, then each Security page from the profile menu; names run no script', async (t) => {
   const console_ = await Console.start(t);
   const person = await console_.person({ display_name: '<img src=x onerror="window.pwned=1"><script>1</script>' });

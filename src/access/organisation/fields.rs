@@ -51,13 +51,20 @@ pub(super) fn extension(text: &str) -> Result<String, OrganisationError> {
     if is_number { Ok(text.to_owned()) } else { invalid("number", "must be 1 to 16 digits") }
 }
 
-/// A number of the telephone network (E.164, or as the carrier writes it).
+/// A number of the telephone network (E.164, or as the carrier writes it), in its one spelling:
+/// without what people put between the digits.
 pub(super) fn phone_number(text: &str) -> Result<String, OrganisationError> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
+    if text.trim_start_matches(' ').starts_with('+') && text.contains("(0)") {
+        // Dialled inside the country only; with the country's code it is another number.
+        return invalid("number", "must be without the (0) when it begins with +");
+    }
+    let compact: String =
+        text.chars().filter(|sign| !" \u{a0}-./()".contains(*sign)).take(32).collect();
+    let digits = compact.strip_prefix('+').unwrap_or(&compact);
     let is_number =
         (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let must = "must be 3 to 15 digits, with or without + before them";
-    if is_number { Ok(text.to_owned()) } else { invalid("number", must) }
+    if is_number { Ok(compact) } else { invalid("number", must) }
 }
 
 pub(super) fn invalid<T>(field: &'static str, must: &'static str) -> Result<T, OrganisationError> {
@@ -69,4 +76,25 @@ pub(super) fn invalid<T>(field: &'static str, must: &'static str) -> Result<T, O
 pub(in crate::access) fn is_odd(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::phone_number;
+
+    #[test]
+    fn s08_a_phone_number_is_kept_in_one_spelling_however_it_is_written() {
+        for written in
+            ["+493012345678", "+49 30 1234-5678", " +49 (30) 1234.5678 ", "+49/30/12345678"]
+        {
+            assert_eq!(phone_number(written).unwrap(), "+493012345678", "{written}");
+        }
+        assert_eq!(phone_number("0800 123").unwrap(), "0800123");
+        let long = "1 ".repeat(40);
+        for refused in
+            ["+49 (0)30 1234", "12", "", "+", "1+2345", "12345;x", "++123", "\r\n12345", &long]
+        {
+            assert!(phone_number(refused).is_err(), "{refused}");
+        }
+    }
 }
