@@ -30,8 +30,20 @@ pub enum MailError {
     /// No answer in time.
     #[error("the mail server does not answer")]
     Timeout,
-    /// The connection, TLS, or the server's refusal, with its status code.
-    #[error("the mail server refused, or cannot be reached{}", status_text(*status))]
+    /// It does not know the user, or the password is another.
+    #[error("the mail server refused user name or password (status {status})")]
+    Credentials {
+        /// The SMTP status.
+        status: u16,
+    },
+    /// There is no connection.
+    #[error("the mail server cannot be reached: {why}")]
+    Unreachable {
+        /// In words.
+        why: &'static str,
+    },
+    /// The server's refusal, with its status code, or an end in the middle.
+    #[error("the mail server refused the mail{}", status_text(*status))]
     Smtp {
         /// The SMTP status, where it came to one.
         status: Option<u16>,
@@ -59,6 +71,8 @@ impl MailError {
             Self::Cleartext => "mail_cleartext_refused",
             Self::Untrusted => "mail_untrusted",
             Self::Timeout => "mail_timeout",
+            Self::Credentials { .. } => "mail_credentials",
+            Self::Unreachable { .. } => "mail_unreachable",
             Self::Smtp { .. } => "mail_smtp",
             Self::Letter => "mail_letter",
         }
@@ -69,12 +83,13 @@ impl MailError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Smtp { is_transient, .. } => *is_transient,
-            Self::Timeout | Self::SettingsUnavailable => true,
+            Self::Timeout | Self::Unreachable { .. } | Self::SettingsUnavailable => true,
             Self::Full
             | Self::NotConfigured
             | Self::Setting { .. }
             | Self::Cleartext
             | Self::Untrusted
+            | Self::Credentials { .. }
             | Self::Letter => false,
         }
     }
@@ -86,10 +101,42 @@ impl From<lettre::transport::smtp::Error> for MailError {
         if error.is_tls() || is_of_tls(&error) {
             return Self::Untrusted;
         }
+        if let Some(why) = unreachable(&error) {
+            return Self::Unreachable { why };
+        }
         let status = error.status().map(u16::from);
+        if let Some(status @ (530 | 534 | 535 | 538)) = status {
+            return Self::Credentials { status };
+        }
         let is_setting = error.is_client();
         Self::Smtp { status, is_transient: !error.is_permanent() && !is_setting }
     }
+}
+
+/// Why there is no connection, if that is what it is.
+fn unreachable(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return match io.kind() {
+                ErrorKind::ConnectionRefused => Some("nothing listens there; check host and port"),
+                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                    Some("there is no way to its address")
+                }
+                ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
+                    Some("it closed the connection; check port and kind of TLS")
+                }
+                // What a failed look-up of a name is to the standard library.
+                _ if io.to_string().starts_with("failed to lookup address") => {
+                    Some("its name is not known; check the host")
+                }
+                _ => None,
+            };
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// Whether TLS is at the bottom of it: rustls' errors travel inside those of the connection.

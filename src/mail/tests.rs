@@ -358,3 +358,28 @@ async fn the_running_mailer_sends_what_is_posted() {
     }
     running.abort();
 }
+
+#[tokio::test]
+async fn whoever_sets_mail_up_is_told_what_is_wrong() {
+    let Some(sink) = Sink::start().await else { return };
+    let right = sink.settings(sink.ports.starttls, MailTls::Required);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let port = nobody.local_addr().expect("address").port();
+    drop(nobody);
+    let (mailer, ..) = mailer(None);
+    let told = async |settings: &SmtpSettings| {
+        let sent = mailer.send_now(settings, &to("ada@example.com"), &Mail::Test).await;
+        sent.expect_err("refused").to_string()
+    };
+    let wrong = Some(("mailer".into(), Secret::new("another word")));
+    let words = told(&SmtpSettings { credentials: wrong, ..right.clone() }).await;
+    assert_eq!(words, "the mail server refused user name or password (status 535)");
+    let words = told(&SmtpSettings { port, ..right.clone() }).await;
+    assert!(words.ends_with("nothing listens there; check host and port"), "{words}");
+    let words = told(&SmtpSettings { host: "nowhere.invalid".into(), ..right.clone() }).await;
+    assert!(words.ends_with("its name is not known; check the host"), "{words}");
+    let words = told(&SmtpSettings { ca_pem: None, ..right.clone() }).await;
+    assert!(words.contains("certificate is not trusted"), "{words}");
+    let words = told(&SmtpSettings { port: sink.ports.plain, ..right }).await;
+    assert!(words.contains("offers no TLS"), "{words}");
+}
