@@ -35,7 +35,7 @@ allow = ["127.0.0.0/8"]
 origins = ${list(outbound)}
 ca = ${JSON.stringify(files.ca)}
 
-${database ? '[database]\nurl_file = "database.url"\n' : ''}${extra}`;
+${database ? '[database]\nurl_file = "database.url"\n\n' : ''}${extra}`;
 }
 
 export class Served {
@@ -44,9 +44,12 @@ export class Served {
   readLog() { return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8') : ''; }
 
   /** Runs a sub-command with the same configuration. */
-  async command(...args) {
+  command(...args) { return this.commandOf(...args, '--config', this.config); }
+
+  /** Runs a sub-command that is told all it needs. */
+  async commandOf(...args) {
     try {
-      const { stdout, stderr } = await run(binary, [...args, '--config', this.config], { env: { ...process.env, ...this.env, NO_COLOR: '1' } });
+      const { stdout, stderr } = await run(binary, args, { env: { ...process.env, ...this.env, NO_COLOR: '1' } });
       return { code: 0, stdout, stderr };
     } catch (error) {
       return { code: error.code, stdout: error.stdout, stderr: error.stderr };
@@ -86,6 +89,8 @@ async function prepare(options = {}) {
   one.log = path.join(folder, 'server.log');
   one.data = path.join(folder, 'data');
   fs.mkdirSync(one.data, { mode: 0o700 });
+  if (options.database) fs.writeFileSync(path.join(folder, 'database.url'), options.database, { mode: 0o600 });
+  if (options.joins) fs.copyFileSync(path.join(options.joins.data, 'root.key'), path.join(one.data, 'root.key'));
   // What has to be running before the server, and know its address, is started here.
   const found = await options.before?.(one) ?? {};
   fs.writeFileSync(one.config, configuration({ folder, port, redirectPort, metricsPort, files, ...options, ...found }), { mode: 0o600 });
@@ -93,7 +98,10 @@ async function prepare(options = {}) {
   return one;
 }
 
-/** Starts one with an empty data folder; `key` is that of its set-up link. `before` may add to the options. */
+/**
+ * Starts one with an empty data folder; `key` is that of its set-up link. `before` may add to the options. `database` is
+ * the URL of a PostgreSQL database; one that `joins` another has its root key and is not set up.
+ */
 export async function serve(t, options = {}) {
   const one = await prepare(options);
   await one.boot();
@@ -102,6 +110,7 @@ export async function serve(t, options = {}) {
     const bad = one.readLog().split('\n').filter((line) => /panicked at|"level":"ERROR"| ERROR /.test(line));
     if (bad.length && !options.dirty) throw new Error(`the server's log has:\n${bad.slice(0, 5).join('\n')}`);
   });
+  if (options.joins) return one;
   const link = await one.command('set-up-link', '--json');
   if (link.code !== 0) throw new Error(`no set-up link: ${link.stderr}`);
   one.key = new URLSearchParams(new URL(JSON.parse(link.stdout).link).hash.slice(1)).get('k');
