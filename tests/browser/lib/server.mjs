@@ -10,9 +10,9 @@ export const isBuilt = () => fs.existsSync(binary);
 export class Server {
   /**
    * Starts one. `trunk` is { user, password, port, host, ca, media }. Rejects with the end of the log when the server
-   * ends before its line of JSON.
+   * ends before its line of JSON. `inside` is a command that becomes the server it is given.
    */
-  static async start({ trunk, data = newFolder('data'), args = [], env = {} } = {}) {
+  static async start({ trunk, data = newFolder('data'), args = [], env = {}, inside = [] } = {}) {
     const server = new Server();
     server.data = data;
     server.log = path.join(newFolder('ringfence'), 'server.log');
@@ -21,8 +21,9 @@ export class Server {
       '--trunk', `sips:${trunk.user ?? 'ringfence'}:${trunk.password}@${trunk.host ?? 'localhost'}:${trunk.port}`,
       ...(trunk.ca ? ['--trunk-ca', trunk.ca] : []), '--trunk-media', trunk.media ?? 'srtp',
     ] : [];
-    server.process = start(binary, [
-      'dev', '--no-open', '--json', '--listen', '127.0.0.1:0', '--listen-tls', '127.0.0.1:0', '--sip-listen', '127.0.0.1:0',
+    const [program, ...before] = [...inside, binary];
+    server.process = start(program, [
+      ...before, 'dev', '--no-open', '--json', '--listen', '127.0.0.1:0', '--listen-tls', '127.0.0.1:0', '--sip-listen', '127.0.0.1:0',
       '--data', data, '--media-port', '0', ...trunkArgs, ...args,
     ], { log: server.log, stdout: 'pipe', env: { ...process.env, NO_COLOR: '1', ...env } });
     server.info = await server.#firstLine();
