@@ -18,7 +18,7 @@ impl SessionDesk<'_> {
     /// # Errors
     /// The database failed.
     pub async fn list_of(&self, user: UserId) -> Result<Vec<SessionRow>, AccessError> {
-        self.write_uses().await?;
+        self.note_uses().await;
         Ok(self.shared.store.sessions().list_of(user).await?)
     }
 
@@ -27,7 +27,7 @@ impl SessionDesk<'_> {
     /// # Errors
     /// The database failed.
     pub async fn list(&self, workspace: WorkspaceId) -> Result<Vec<SessionRow>, AccessError> {
-        self.write_uses().await?;
+        self.note_uses().await;
         Ok(self.shared.store.sessions().list(workspace).await?)
     }
 
@@ -189,14 +189,24 @@ impl SessionDesk<'_> {
         Ok(ids.len())
     }
 
+    /// As [`Self::write_uses`], where reading goes on without.
+    async fn note_uses(&self) {
+        if let Err(error) = self.write_uses().await {
+            tracing::error!(%error, "cannot write down when sessions were last used");
+        }
+    }
+
     /// Writes down when sessions were last used.
     async fn write_uses(&self) -> Result<(), StoreError> {
         for uses in self.shared.live.used().chunks(limit::SESSIONS_WRITTEN_AT_ONCE) {
             let mut change = self.shared.store.begin().await?;
-            for (id, at) in uses {
-                change.sessions().touch(*id, *at).await?;
+            for (live, at) in uses {
+                change.sessions().touch(live.principal.session_id, *at).await?;
             }
             change.commit().await?;
+            for (live, at) in uses {
+                live.use_is_written(*at);
+            }
         }
         Ok(())
     }

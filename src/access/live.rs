@@ -92,16 +92,14 @@ impl LiveSessions {
         }
     }
 
-    /// Sessions used since that was last written down.
-    pub(super) fn used(&self) -> Vec<(SessionId, UnixTime)> {
-        let mut used = Vec::new();
-        for live in &self.by_cookie {
+    /// Sessions used since that was last written down, and when.
+    pub(super) fn used(&self) -> Vec<(Arc<Live>, UnixTime)> {
+        let seen = |live: &Arc<Live>| {
             let seen = live.last_seen_at.load(Ordering::Relaxed);
-            if live.written_at.swap(seen, Ordering::Relaxed) < seen {
-                used.push((live.principal.session_id, UnixTime(seen)));
-            }
-        }
-        used
+            let is_news = live.written_at.load(Ordering::Relaxed) < seen;
+            is_news.then(|| (Arc::clone(live), UnixTime(seen)))
+        };
+        self.by_cookie.iter().filter_map(|live| seen(live.value())).collect()
     }
 
     /// How many.
@@ -169,20 +167,31 @@ impl Live {
     }
 
     /// Whether the session comes from elsewhere than before; says so once, and at most once a
-    /// minute.
-    pub(super) fn has_moved(&self, client: &Client, now: UnixTime) -> bool {
+    /// minute. Gives the fingerprint it had.
+    pub(super) fn has_moved(&self, client: &Client, now: UnixTime) -> Option<u64> {
         let (new, old) = (client.fingerprint(), self.client.load(Ordering::Relaxed));
         if new == old || client.is_unknown() {
-            return false;
+            return None;
         }
         let moved = self.moved_at.load(Ordering::Relaxed);
         let is_quiet = now.0 < moved.saturating_add(limit::SESSION_MOVES_EVERY.as_secs());
         let order = Ordering::Relaxed;
         if is_quiet || self.moved_at.compare_exchange(moved, now.0, order, order).is_err() {
-            return false;
+            return None;
         }
         self.client.store(new, order);
-        true
+        Some(old)
+    }
+
+    /// Notes that its last use is written down.
+    pub(super) fn use_is_written(&self, at: UnixTime) {
+        self.written_at.fetch_max(at.0, Ordering::Relaxed);
+    }
+
+    /// Takes back that it moved: it could not be audited, and the next request tells it again.
+    pub(super) fn has_not_moved(&self, fingerprint: u64) {
+        self.client.store(fingerprint, Ordering::Relaxed);
+        self.moved_at.store(0, Ordering::Relaxed);
     }
 }
 

@@ -254,12 +254,18 @@ impl SessionDesk<'_> {
             return Err(SessionError::Expired);
         }
         live.use_now(now);
-        if live.has_moved(client, now) {
-            self.moved(&live, client, now).await?;
+        if let Some(former) = live.has_moved(client, now)
+            && let Err(error) = self.moved(&live, client, now).await
+        {
+            live.has_not_moved(former);
+            return Err(error);
         }
         let refresh = live.is_refresh_due(&policy, now);
         if refresh {
-            self.shared.store.sessions().refresh(id, now).await?;
+            // A note for who reads the session anew; without it the cookie is given again then.
+            if let Err(error) = self.shared.store.sessions().refresh(id, now).await {
+                tracing::error!(%error, "cannot note that a session's cookie was given again");
+            }
         }
         Ok(Checked { principal: live.principal.clone(), refresh })
     }

@@ -438,6 +438,9 @@ pub const MAIL_SENDERS: usize = 4;
 /// and changed rights do not wait for it.
 pub const SESSION_CACHED_MAX: Duration = Duration::from_secs(3 * 3600);
 
+/// How long the database may take to answer. Longer than SQLite waits for another process.
+pub const DATABASE_ANSWER_MAX: Duration = Duration::from_secs(8);
+
 /// How old the last news of other processes' endings may be; with older ones every check of a
 /// cookie reads the database (requirements X4).
 pub const SESSION_NEWS_AGE_MAX: Duration = Duration::from_secs(30);

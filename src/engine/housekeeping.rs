@@ -1,5 +1,6 @@
 //! What must happen now and then: notes of link states, gauges, ends of sessions.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::call_record::Record;
 use super::{Engine, LinkState};
 use crate::access::audit::AuditError;
 use crate::store::TrunkId;
+use crate::telemetry::Outage;
 
 /// How often gauges are refreshed.
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
@@ -35,13 +37,13 @@ impl Housekeeping {
         tokio::spawn(async move {
             let mut gauges = interval(GAUGES_EVERY);
             let mut follow = interval(FOLLOW_EVERY);
+            let mut outage = Outage::of("follow what other processes change");
             loop {
                 tokio::select! {
                     Some((trunk, state)) = states.recv() => note(&engine, trunk, &state).await,
                     _ = follow.tick() => {
-                        if let Err(error) = engine.parts.access.follow().await {
-                            tracing::error!(%error, "cannot follow what other processes changed");
-                        }
+                        let followed = engine.parts.access.follow().await;
+                        outage.note(followed.as_ref().err().map(|error| error as &dyn Error));
                     }
                     _ = gauges.tick() => {
                         let calls = engine.directory.call_count();

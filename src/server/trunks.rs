@@ -1,6 +1,7 @@
 //! The PBXs of a running server. What is added or removed, by a page, `ringfence trunk` or another
 //! server on the database, is followed within seconds.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::config::Config;
 use crate::engine::{Engine, TrunkLinks};
 use crate::net::tls::{self, TlsError};
 use crate::store::TrunkRow;
+use crate::telemetry::Outage;
 use crate::vault::TrunkBook;
 
 /// How often the store is asked.
@@ -53,12 +55,14 @@ impl Trunks {
     /// Follows the store until it is dropped.
     pub(super) async fn follow(&self) {
         let mut tick = interval(FOLLOW_EVERY);
+        let mut outage = Outage::of("look for changes of the PBXs");
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            match self.book.list().await {
-                Ok(rows) => self.become_those(rows.into_iter().map(Arc::new).collect()).await,
-                Err(error) => tracing::error!(%error, "cannot look for changes of the PBXs"),
+            let rows = self.book.list().await;
+            outage.note(rows.as_ref().err().map(|error| error as &dyn Error));
+            if let Ok(rows) = rows {
+                self.become_those(rows.into_iter().map(Arc::new).collect()).await;
             }
         }
     }

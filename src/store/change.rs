@@ -4,6 +4,7 @@ use std::fmt;
 
 use sqlx::{Any, AnyConnection, Transaction};
 
+use super::link::timely;
 use super::{Backend, StoreError};
 
 /// An open transaction; its repositories read what it wrote.
@@ -22,7 +23,7 @@ impl Change {
     /// # Errors
     /// It did not happen.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+        timely(self.transaction.commit()).await
     }
 
     /// Which database it is.

@@ -2,12 +2,15 @@
 //!
 //! Every query is a literal with bound parameters, in the SQL that SQLite and PostgreSQL share.
 
+use std::future::Future;
+
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, Row};
+use tokio::time::timeout;
 
 use super::id::RowId;
 use super::{Change, Store, StoreError};
-use crate::base::UnixTime;
+use crate::base::{UnixTime, limit};
 
 /// A query with its parameters.
 pub(super) type Query<'q> = sqlx::query::Query<'q, Any, AnyArguments>;
@@ -20,12 +23,23 @@ pub(super) enum Link<'a> {
     Change(&'a mut Change),
 }
 
+/// The answer of the database, which may be gone without a word: nobody waits for it for ever.
+/// After an error of this a change can only be dropped.
+pub(super) async fn timely<T>(
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    match timeout(limit::DATABASE_ANSWER_MAX, work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+    }
+}
+
 impl Link<'_> {
     /// Rows of a query that changes nothing.
     pub(super) async fn all(&mut self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
         Ok(match self {
-            Self::Store(store) => query.fetch_all(store.readers()).await?,
-            Self::Change(change) => query.fetch_all(change.connection()).await?,
+            Self::Store(store) => timely(query.fetch_all(store.readers())).await?,
+            Self::Change(change) => timely(query.fetch_all(change.connection())).await?,
         })
     }
 
@@ -35,16 +49,16 @@ impl Link<'_> {
         query: Query<'_>,
     ) -> Result<Option<AnyRow>, StoreError> {
         Ok(match self {
-            Self::Store(store) => query.fetch_optional(store.readers()).await?,
-            Self::Change(change) => query.fetch_optional(change.connection()).await?,
+            Self::Store(store) => timely(query.fetch_optional(store.readers())).await?,
+            Self::Change(change) => timely(query.fetch_optional(change.connection())).await?,
         })
     }
 
     /// Changes rows; how many.
     pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<u64, StoreError> {
         let done = match self {
-            Self::Store(store) => query.execute(store.writer()).await?,
-            Self::Change(change) => query.execute(change.connection()).await?,
+            Self::Store(store) => timely(query.execute(store.writer())).await?,
+            Self::Change(change) => timely(query.execute(change.connection())).await?,
         };
         Ok(done.rows_affected())
     }
@@ -52,8 +66,8 @@ impl Link<'_> {
     /// Changes rows and gives back what `RETURNING` says.
     pub(super) async fn returning(&mut self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
         Ok(match self {
-            Self::Store(store) => query.fetch_all(store.writer()).await?,
-            Self::Change(change) => query.fetch_all(change.connection()).await?,
+            Self::Store(store) => timely(query.fetch_all(store.writer())).await?,
+            Self::Change(change) => timely(query.fetch_all(change.connection())).await?,
         })
     }
 }

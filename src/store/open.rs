@@ -9,11 +9,15 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions, Executor, SqlSafeStr};
+use sqlx::{
+    AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor, SqlSafeStr,
+};
+use tokio::time::timeout;
 
+use super::link::timely;
 use super::lock::make_folder;
 use super::{Change, StoreError};
-use crate::base::Secret;
+use crate::base::{Secret, limit};
 
 /// The database; clones share its connections.
 #[derive(Clone, Debug)]
@@ -46,6 +50,9 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// What was acknowledged survives a power loss; readers never wait for the writer.
 const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                              PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;";
+/// A server that is lost in the middle of a change keeps its locks from the others for as long.
+const POSTGRES: &str = "SET TIME ZONE 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '8s'; \
+                        SET idle_in_transaction_session_timeout = '8s';";
 const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;";
 
 impl Store {
@@ -84,8 +91,7 @@ impl Store {
     /// It cannot be reached, or its schema is of another version.
     pub async fn open_postgres(url: &Secret) -> Result<Self, StoreError> {
         install_default_drivers();
-        let set_up = "SET TIME ZONE 'UTC'";
-        let writer = pool(options(url.expose())?, POSTGRES_CONNECTIONS, set_up).await?;
+        let writer = pool(options(url.expose())?, POSTGRES_CONNECTIONS, POSTGRES).await?;
         migrator(Backend::Postgres).run(&writer).await.map_err(StoreError::Schema)?;
         let readers = writer.clone();
         Ok(Self { pools: Arc::new(Pools { backend: Backend::Postgres, writer, readers }) })
@@ -107,7 +113,7 @@ impl Store {
             Backend::Sqlite => "BEGIN IMMEDIATE",
             Backend::Postgres => "BEGIN",
         };
-        let transaction = self.pools.writer.begin_with(begin).await?;
+        let transaction = timely(self.pools.writer.begin_with(begin)).await?;
         Ok(Change::new(transaction, self.pools.backend))
     }
 
@@ -116,8 +122,7 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(self.readers()).await?;
-        Ok(())
+        timely(sqlx::query("SELECT 1").execute(self.readers())).await.map(drop)
     }
 
     /// Folds the log into the file and closes it.
@@ -151,8 +156,19 @@ async fn pool(
         .acquire_timeout(BUSY_TIMEOUT)
         .after_connect(move |connection, _| {
             Box::pin(async move { connection.execute(set_up).await.map(drop) })
-        });
+        })
+        .after_release(|connection, _| Box::pin(is_well(connection)));
     Ok(pool.connect_with(options).await?)
+}
+
+/// Whether a connection is used again. SQLite ends a transaction by itself when the disk is full
+/// (SQLITE_FULL, SQLITE_IOERR) and sqlx goes on counting it: nothing could begin on it any more.
+/// One that does not answer is closed, or it would keep its place in the pool.
+async fn is_well(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    // Also waits for the rollback of a change that was dropped.
+    let answer = timeout(limit::DATABASE_ANSWER_MAX, connection.ping()).await;
+    answer.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    Ok(!connection.is_in_transaction())
 }
 
 /// A path as part of a URL.

@@ -4,4 +4,7 @@
 
 pub mod log;
 pub mod metric;
+mod outage;
 pub mod redact;
+
+pub use outage::Outage;

@@ -209,7 +209,10 @@ impl Keys<'_> {
         let known = known.ok_or(KeyError::Refused)?;
         if known.is_use_due(now) {
             let ip = ip.map(|ip| ip.to_canonical().to_string());
-            org.store().api_keys().touch(known.id, ip.as_deref(), now).await?;
+            // A note, no condition: where nothing can be written, a key still reads.
+            if let Err(error) = org.store().api_keys().touch(known.id, ip.as_deref(), now).await {
+                tracing::error!(%error, "cannot note the use of an API key");
+            }
         }
         Ok(known.principal.clone())
     }

@@ -141,7 +141,7 @@ async fn a12_administrators_see_and_change_all_numbers_and_members_theirs() {
         numbers.add(&by(&admin), office.home(), "4930777", "Front desk").await.unwrap();
         let twice = numbers.add(&by(&admin), office.home(), "4930777", "x").await;
         assert_eq!(code(twice), "number_taken");
-        for bad in ["", "+", "12", "12x4", "+1234567890123456", "1 2 3 4", "++123"] {
+        for bad in ["", "+", "12", "12x4", "+1234567890123456", "1 2", "++123"] {
             assert_eq!(code(numbers.add(&by(&admin), office.home(), bad, "x").await), "invalid");
         }
         let of = async |who: &Principal| -> Vec<_> {
