@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, query};
 
+use super::open::STEPS;
 use super::{Backend, Change, Store, StoreError};
 
 /// A value of a column.
@@ -47,7 +48,7 @@ pub struct Table {
 #[must_use]
 pub fn tables() -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
-    for line in include_str!("schema.sql").lines() {
+    for line in STEPS.iter().flat_map(|(_, _, sql)| sql.lines()) {
         let mut words = line.split_whitespace();
         match (words.next(), words.next(), words.next()) {
             (Some("CREATE"), Some("TABLE"), Some(name)) => {

@@ -100,6 +100,10 @@ row_id!(
     ApiKeyId
 );
 row_id!(
+    /// A passkey.
+    PasskeyId
+);
+row_id!(
     /// A row of the login history, of inquiries, of calls or of secrets.
     RecordId
 );

@@ -26,6 +26,7 @@ mod mail_links;
 mod memberships;
 mod numbers;
 mod open;
+mod passkeys;
 mod people;
 mod profile;
 mod role;
@@ -47,7 +48,8 @@ pub use calls::{CallQuarter, CallRow, Calls, NewCall};
 pub use change::Change;
 pub use error::StoreError;
 pub use id::{
-    ApiKeyId, InviteId, NotAnId, NumberId, RecordId, SessionId, TrunkId, UserId, WorkspaceId,
+    ApiKeyId, InviteId, NotAnId, NumberId, PasskeyId, RecordId, SessionId, TrunkId, UserId,
+    WorkspaceId,
 };
 pub use identities::{Identities, IdentityRow};
 pub use inquiries::{Inquiries, InquiryRow};
@@ -61,6 +63,7 @@ pub use mail_links::{LinkKind, MailLinkRow, MailLinks};
 pub use memberships::{Member, MembershipRow, Memberships};
 pub use numbers::{NumberAccess, NumberRow, NumberUser, Numbers};
 pub use open::{Backend, Store};
+pub use passkeys::{PasskeyChallenge, PasskeyRow, Passkeys};
 pub use people::PersonListing;
 pub use role::Role;
 pub use second_factors::{FactorListing, FactorLock, SecondFactorRow, SecondFactors};
@@ -134,6 +137,8 @@ repositories! {
     login_attempts: LoginAttempts;
     /// Who signed in and out.
     login_history: LoginHistory;
+    /// Passkeys.
+    passkeys: Passkeys;
     /// Links sent by mail.
     mail_links: MailLinks;
     /// Second factors.

@@ -44,6 +44,9 @@ struct Pools {
 
 /// How long another process may hold the file before a write fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The schema: each step is run once on a database and never changed afterwards.
+pub(super) const STEPS: [(i64, &str, &str); 2] =
+    [(1, "schema", include_str!("schema.sql")), (2, "passkeys", include_str!("passkeys.sql"))];
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
@@ -187,9 +190,8 @@ fn escape(path: &Path) -> String {
 }
 
 fn migrator(backend: Backend) -> Migrator {
-    let steps = [(1, "schema", include_str!("schema.sql"))];
     Migrator::with_migrations(
-        steps
+        STEPS
             .into_iter()
             .map(|(version, name, sql)| {
                 let sql = AssertSqlSafe(in_dialect(backend, sql)).into_sql_str();
