@@ -12,6 +12,7 @@ use super::error::AccessError;
 use super::history::History;
 use super::letter::Mailbox;
 use super::organisation::{Organisation, OrganisationParts};
+use super::passkey::Site;
 use super::password::Passwords;
 use super::principal::{Actor, Level, Principal, Role, WorkspaceId};
 use super::revocation::Revocations;
@@ -92,6 +93,11 @@ impl Access {
             proofs: desks,
         });
         Ok(Self { shared, connections, organisation })
+    }
+
+    /// Says which site passkeys are for: none can be made or shown before. The first one stays.
+    pub fn serve(&self, site: Site) {
+        self.shared.set_site(site);
     }
 
     /// Ended sessions: listen, and close their sockets with 4401.

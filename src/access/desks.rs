@@ -59,8 +59,11 @@ impl Proofs for Desks {
             }
             self.password(principal, &shown.password).await?;
             let factors = self.0.second_factor();
-            if !factors.has_totp(principal.user_id).await.map_err(refusal)? {
+            if !factors.own(principal.user_id).await.map_err(refusal)?.is_any() {
                 return Ok(());
+            }
+            if let Some(answer) = &shown.passkey {
+                return factors.verify_passkey(principal, answer).await.map_err(refusal);
             }
             let code = shown.code.as_ref().ok_or(ProofError::CodeRequired)?;
             factors.verify_any(principal.user_id, code).await.map_err(refusal)

@@ -2,6 +2,7 @@
 
 use super::audit::AuditError;
 use super::email_code::EmailCodeRefusal;
+use super::passkey::PasskeyRefusal;
 use super::password_policy::PasswordRefusal;
 use super::random::NoRandom;
 use super::session::SessionError;
@@ -58,6 +59,12 @@ pub enum AccessError {
     /// Not one of their recovery codes, or a used one.
     #[error("this recovery code is wrong or was used")]
     RecoveryCode,
+    /// The passkey was not made or shown as asked; the cause is for the log.
+    #[error("the passkey was not accepted: try again, or use something else")]
+    Passkey(#[source] PasskeyRefusal),
+    /// They have as many passkeys as anybody may.
+    #[error("you have as many passkeys as anybody may: remove one first")]
+    PasskeysFull,
     /// Too many wrong codes.
     #[error("too many wrong codes; wait until the lock ends")]
     FactorLocked {
@@ -148,6 +155,8 @@ impl AccessError {
             Self::Totp(refusal) => refusal.code(),
             Self::EmailCode(refusal) => refusal.code(),
             Self::RecoveryCode => "code_wrong",
+            Self::Passkey(_) => "passkey_refused",
+            Self::PasskeysFull => "passkeys_full",
             Self::FactorLocked { .. } => "factor_locked",
             Self::NoTotp => "no_totp",
             Self::HasTotp => "has_totp",

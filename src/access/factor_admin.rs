@@ -8,6 +8,7 @@ use super::error::AccessError;
 use super::letter::Letter;
 use super::principal::{Actor, Role, UserId, WorkspaceId};
 use super::second_factor::{Method, SecondFactor, is_required};
+use super::settings::FactorMethod;
 use super::trail;
 use crate::base::{UnixTime, limit};
 use crate::store::{FactorListing, Member, MembershipRow};
@@ -45,10 +46,14 @@ impl SecondFactor<'_> {
                 changed_at: now,
             };
             let required = is_required(&policy, &membership);
-            let method = match (row.has_totp, row.has_email && required) {
-                (true, _) => Some(Method::Totp),
-                (false, true) => Some(Method::Email),
-                (false, false) => None,
+            let prefers_passkey =
+                policy.rank(FactorMethod::Passkey) <= policy.rank(FactorMethod::Totp);
+            let method = match (row.has_passkey, row.has_totp, row.has_email && required) {
+                (true, true, _) if !prefers_passkey => Some(Method::Totp),
+                (true, ..) => Some(Method::Passkey),
+                (false, true, _) => Some(Method::Totp),
+                (false, false, true) => Some(Method::Email),
+                (false, false, false) => None,
             };
             let exempt_expired = row.exempt_until.is_some_and(|until| until <= now);
             FactorOf { row, method, required, exempt_expired }
@@ -66,6 +71,7 @@ impl SecondFactor<'_> {
         let now = self.shared.now();
         let mut change = self.shared.store.begin().await?;
         change.second_factors().reset(user).await?;
+        change.passkeys().remove_all_of(user).await?;
         change.login_attempts().void_all_of(user, now).await?;
         let entry = trail::entry(actor, Action::SecondFactorReset, now).on("user", user);
         self.shared.record(&mut change, entry).await?;

@@ -90,7 +90,7 @@ impl SecondFactor<'_> {
         Ok(codes)
     }
 
-    /// Gives up one's app; recovery codes go with it.
+    /// Gives up one's app; recovery codes go with it, unless there is a passkey they are for too.
     ///
     /// # Errors
     /// The policy demands one, password or code is wrong, or the database failed.
@@ -106,15 +106,22 @@ impl SecondFactor<'_> {
             return Err(AccessError::NoTotp);
         }
         let policy = self.shared.policy(principal.workspace_id);
-        if is_required(&policy, &member.membership) {
+        let must_have_one = is_required(&policy, &member.membership);
+        if must_have_one && self.own(principal.user_id).await?.passkeys == 0 {
             return Err(AccessError::FactorRequired);
         }
         let sign_in = self.shared.sign_in();
         sign_in.confirm_password(principal, &member.user, password, client).await?;
         self.verify_any(principal.user_id, code).await?;
         let mut change = self.shared.store.begin().await?;
+        change.users().lock(principal.user_id).await?;
         change.second_factors().remove_totp(principal.user_id).await?;
-        change.second_factors().set_recovery_codes(principal.user_id, &[]).await?;
+        if change.passkeys().count_of(principal.user_id).await? == 0 {
+            if must_have_one {
+                return Err(AccessError::FactorRequired);
+            }
+            change.second_factors().set_recovery_codes(principal.user_id, &[]).await?;
+        }
         let actor = Actor::of(principal, client.ip);
         let entry = trail::entry(&actor, Action::SecondFactorDisable, self.shared.now())
             .on("user", principal.user_id)
@@ -126,7 +133,7 @@ impl SecondFactor<'_> {
     /// New recovery codes; the old ones are void.
     ///
     /// # Errors
-    /// The password is wrong, there is no app they would replace, or the database failed.
+    /// The password is wrong, there is nothing they would replace, or the database failed.
     pub async fn renew_recovery_codes(
         &self,
         principal: &Principal,
@@ -134,7 +141,7 @@ impl SecondFactor<'_> {
         client: &Client,
     ) -> Result<Vec<Secret>, AccessError> {
         let member = self.member(principal).await?;
-        if !self.has_totp(principal.user_id).await? {
+        if !self.own(principal.user_id).await?.is_any() {
             return Err(AccessError::NoTotp);
         }
         let sign_in = self.shared.sign_in();
@@ -145,7 +152,8 @@ impl SecondFactor<'_> {
         Ok(codes)
     }
 
-    async fn new_codes(
+    /// Makes recovery codes; the old ones are void.
+    pub(super) async fn new_codes(
         &self,
         change: &mut Change,
         principal: &Principal,

@@ -81,6 +81,7 @@ impl History<'_> {
         store.login_history().forget(before(limit::LOGIN_HISTORY_KEPT)).await?;
         store.mail_links().forget(before(limit::DEAD_LINKS_KEPT)).await?;
         store.login_attempts().forget(before(limit::DEAD_LINKS_KEPT)).await?;
+        store.passkeys().forget_challenges(now).await?;
         Ok(())
     }
 }

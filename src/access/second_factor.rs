@@ -1,12 +1,14 @@
-//! The second factor: who is asked for one, and whether what they show is right.
+//! The second factor: what somebody has, and whether what they show is right.
 //!
 //! A try is counted before it is judged, in one statement, so that no number of requests at once
 //! gets more of them; what is right is spent in the transaction of what it opens, so that
-//! the same code opens one thing. Setting one up is in `factor_set_up.rs`, what
-//! administrators do in `factor_admin.rs`.
+//! the same code opens one thing. Setting one up is in `factor_set_up.rs` and
+//! `passkey_set_up.rs`, showing a passkey in `passkey_shown.rs`, who is asked for what in
+//! `factor_asked.rs`, what administrators do in `factor_admin.rs`.
 
 use super::email_code::SentCode;
 use super::error::AccessError;
+use super::passkey::{Assertion, PasskeyRefusal};
 use super::principal::{Level, Principal, Role, UserId};
 use super::recovery_code::recovery_code_hash;
 use super::settings::{FactorMethod, FactorRequired, Policy};
@@ -14,7 +16,7 @@ use super::shared::Shared;
 use super::totp::{TotpRefusal, TotpSecret};
 use crate::base::{Secret, UnixTime};
 use crate::store::{
-    Change, FactorLock, LoginAttemptRow, Member, MembershipRow, SecondFactorRow, UserRow,
+    Change, FactorLock, LoginAttemptRow, Member, MembershipRow, PasskeyId, SecondFactorRow, UserRow,
 };
 use crate::vault::{Place, Purpose, Vault};
 
@@ -27,6 +29,8 @@ pub struct SecondFactor<'a> {
 /// What may be shown as a second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
+    /// A passkey.
+    Passkey,
     /// Six digits of an authenticator app.
     Totp,
     /// Six digits by mail.
@@ -44,6 +48,8 @@ pub struct FactorStatus {
     pub totp: bool,
     /// An app is being set up.
     pub totp_pending: bool,
+    /// How many passkeys there are.
+    pub passkeys: usize,
     /// Codes can be mailed.
     pub email: bool,
     /// Recovery codes that were not used.
@@ -54,18 +60,29 @@ pub struct FactorStatus {
     pub locked_until: Option<UnixTime>,
 }
 
-/// What is asked of somebody who signs in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ask {
-    /// What they may show; nothing is asked when empty.
-    pub methods: Vec<Method>,
-    /// Then they must set up an app.
-    pub then_enrol: bool,
+/// What somebody has that they set up themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Own {
+    /// An app in use.
+    pub totp: bool,
+    /// Passkeys.
+    pub passkeys: usize,
+}
+
+/// What somebody shows: not judged yet.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// A code of any kind.
+    Code(&'a Secret),
+    /// What a passkey signed.
+    Passkey(&'a Assertion),
 }
 
 /// What somebody showed: right, and to be spent.
 #[derive(Debug)]
 pub(super) enum Shown {
+    /// This passkey, which has signed so often.
+    Passkey(PasskeyId, u32),
     /// The code of this step.
     Totp(u64),
     /// The mailed code; its sign-in ends with it.
@@ -77,16 +94,17 @@ pub(super) enum Shown {
 /// Five wrong codes lock for 5 minutes, five more for 10, …; from 20 in a row on each for an hour.
 const LOCK: FactorLock = FactorLock { tries: 5, first_s: 300, many: 20, longest_s: 3600 };
 
-/// In `second_factors.last_method`: an administrator took the app away.
-const RESET: &str = "reset";
+/// In `second_factors.last_method`: an administrator took the second factor away.
+pub(super) const RESET: &str = "reset";
 
 impl Method {
-    const ALL: [Self; 3] = [Self::Totp, Self::Email, Self::Recovery];
+    const ALL: [Self; 4] = [Self::Passkey, Self::Totp, Self::Email, Self::Recovery];
 
     /// Its word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Passkey => "passkey",
             Self::Totp => "totp",
             Self::Email => "email",
             Self::Recovery => "recovery",
@@ -100,10 +118,10 @@ impl Method {
     }
 }
 
-impl Ask {
-    /// Whether anything is asked.
-    pub(super) fn is_needed(&self) -> bool {
-        self.then_enrol || !self.methods.is_empty()
+impl Own {
+    /// Whether there is anything.
+    pub(super) fn is_any(self) -> bool {
+        self.totp || self.passkeys > 0
     }
 }
 
@@ -119,13 +137,17 @@ impl SecondFactor<'_> {
         let now = self.shared.now();
         let mut factors = self.shared.store.second_factors();
         let left = factors.recovery_codes_left(principal.user_id).await?;
+        let passkeys = self.shared.store.passkeys().count_of(principal.user_id).await?;
+        // Where the server has no name, there is nothing to make a passkey for.
+        let may = |method: &Method| *method != Method::Passkey || self.shared.site().is_some();
         Ok(FactorStatus {
             required: is_required(&policy, &member.membership) && !is_exempt(row.as_ref(), now),
             totp: row.as_ref().is_some_and(|row| row.totp_sealed.is_some()),
             totp_pending: row.as_ref().is_some_and(|row| row.totp_pending_sealed.is_some()),
+            passkeys,
             email: has_email(&member.user),
             recovery_codes_left: left,
-            methods: policy.mfa_methods.iter().copied().filter_map(method).collect(),
+            methods: policy.mfa_methods.iter().copied().map(method).filter(may).collect(),
             locked_until: row.map(|row| row.locked_until).filter(|until| now < *until),
         })
     }
@@ -166,15 +188,13 @@ impl SecondFactor<'_> {
         Ok(row.is_some_and(|row| row.totp_sealed.is_some()))
     }
 
-    /// What is asked of somebody who signs in to a workspace. Who has an app is always asked for
-    /// it. Who has none and must show something gets a code by mail, where mail is a method and
-    /// their address is verified (B9); who cannot, and whose app an administrator took away, must
-    /// set one up (B10, B11).
-    pub(super) async fn ask(&self, member: &Member) -> Result<Ask, AccessError> {
-        let Member { user, membership } = member;
-        let row = self.shared.store.second_factors().of_user(user.id).await?;
-        let policy = self.shared.policy(membership.workspace_id);
-        Ok(ask(&policy, user, membership, row.as_ref(), self.shared.now()))
+    /// What somebody has that they set up themselves.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) async fn own(&self, user: UserId) -> Result<Own, AccessError> {
+        let totp = self.has_totp(user).await?;
+        Ok(Own { totp, passkeys: self.shared.store.passkeys().count_of(user).await? })
     }
 
     /// Counts a try.
@@ -218,7 +238,7 @@ impl SecondFactor<'_> {
                 sent.check(key, attempt.expose(), code, self.shared.now())?;
                 Ok(Shown::Email)
             }
-            (Method::Email, None) => Err(AccessError::MethodRefused),
+            (Method::Passkey, _) | (Method::Email, None) => Err(AccessError::MethodRefused),
         }
     }
 
@@ -231,6 +251,12 @@ impl SecondFactor<'_> {
     ) -> Result<(), AccessError> {
         let now = self.shared.now();
         let method = match shown {
+            Shown::Passkey(id, sign_count) => {
+                if !change.passkeys().shown(id, sign_count, now).await? {
+                    return Err(AccessError::Passkey(PasskeyRefusal::Counter));
+                }
+                Method::Passkey
+            }
             Shown::Totp(step) => {
                 if !change.second_factors().use_step(user, step).await? {
                     return Err(TotpRefusal::Used.into());
@@ -256,33 +282,6 @@ impl SecondFactor<'_> {
     }
 }
 
-fn ask(
-    policy: &Policy,
-    user: &UserRow,
-    membership: &MembershipRow,
-    row: Option<&SecondFactorRow>,
-    now: UnixTime,
-) -> Ask {
-    let allows = |method| policy.mfa_methods.contains(&method);
-    let has_totp = row.is_some_and(|row| row.totp_sealed.is_some());
-    let was_reset = row.is_some_and(|row| row.last_method.as_deref() == Some(RESET));
-    let may_mail = allows(FactorMethod::Email) && has_email(user);
-    if is_exempt(row, now) {
-        return Ask::default();
-    }
-    if has_totp {
-        let mut methods = vec![Method::Totp];
-        methods.extend(may_mail.then_some(Method::Email));
-        methods.push(Method::Recovery);
-        return Ask { methods, then_enrol: false };
-    }
-    if !is_required(policy, membership) && !was_reset {
-        return Ask::default();
-    }
-    let then_enrol = !may_mail || (was_reset && allows(FactorMethod::Totp));
-    Ask { methods: may_mail.then_some(Method::Email).into_iter().collect(), then_enrol }
-}
-
 /// Whether the policy demands a second factor of somebody.
 pub(super) fn is_required(policy: &Policy, membership: &MembershipRow) -> bool {
     match policy.mfa_required {
@@ -294,20 +293,20 @@ pub(super) fn is_required(policy: &Policy, membership: &MembershipRow) -> bool {
     }
 }
 
-fn is_exempt(row: Option<&SecondFactorRow>, now: UnixTime) -> bool {
+pub(super) fn is_exempt(row: Option<&SecondFactorRow>, now: UnixTime) -> bool {
     row.and_then(|row| row.exempt_until).is_some_and(|until| now < until)
 }
 
-fn has_email(user: &UserRow) -> bool {
+pub(super) fn has_email(user: &UserRow) -> bool {
     user.email.is_some() && user.email_verified_at.is_some()
 }
 
-/// No passkeys yet.
-fn method(method: FactorMethod) -> Option<Method> {
+/// What is shown for a method of the policy.
+pub(super) fn method(method: FactorMethod) -> Method {
     match method {
-        FactorMethod::Totp => Some(Method::Totp),
-        FactorMethod::Email => Some(Method::Email),
-        FactorMethod::Passkey => None,
+        FactorMethod::Passkey => Method::Passkey,
+        FactorMethod::Totp => Method::Totp,
+        FactorMethod::Email => Method::Email,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all desks of access control share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::account::Account;
@@ -10,6 +10,7 @@ use super::error::AccessError;
 use super::history::History;
 use super::letter::Mailbox;
 use super::live::LiveSessions;
+use super::passkey::Site;
 use super::password::{PasswordError, Passwords};
 use super::password_policy::{PasswordRefusal, PersonalWords};
 use super::principal::{Actor, WorkspaceId};
@@ -53,6 +54,8 @@ pub(super) struct Shared {
     pub followed_until: AtomicU64,
     /// When that was last looked for.
     pub news_at: AtomicU64,
+    /// Which site passkeys are for; none without a server.
+    site: OnceLock<Site>,
     started: Instant,
     home: Mutex<Option<WorkspaceId>>,
 }
@@ -91,6 +94,7 @@ impl Shared {
             throttle: Throttle::new(account_limits()),
             followed_until: AtomicU64::new(horizon(clock.unix()).0),
             news_at: AtomicU64::new(clock.unix().0),
+            site: OnceLock::new(),
             started: clock.now(),
             home: Mutex::new(parts.home),
             passwords: parts.passwords,
@@ -125,6 +129,15 @@ impl Shared {
 
     pub(super) fn set_up(&self) -> SetUp<'_> {
         SetUp { shared: self }
+    }
+
+    /// Says which site passkeys are for, once.
+    pub(super) fn set_site(&self, site: Site) {
+        let _ = self.site.set(site);
+    }
+
+    pub(super) fn site(&self) -> Option<&Site> {
+        self.site.get()
     }
 
     pub(super) fn now(&self) -> UnixTime {

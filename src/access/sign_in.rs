@@ -9,13 +9,14 @@
 use super::device::DeviceCookie;
 use super::email_code::{email_code, email_code_hash};
 use super::error::AccessError;
+use super::factor_asked::Ask;
 use super::guess::facts;
 use super::history::Failure;
 use super::letter::Letter;
 use super::password::Passwords;
 use super::principal::{Principal, UserId, WorkspaceId};
 use super::random;
-use super::second_factor::{Ask, Method};
+use super::second_factor::{Given, Method};
 use super::session::{Client, Opening, SignedIn};
 use super::shared::{Shared, busy, count_failure};
 use super::throttle::Attempt;
@@ -130,16 +131,32 @@ impl SignIn<'_> {
         code: &Secret,
         client: &Client,
     ) -> Result<SignedIn, AccessError> {
+        self.show(attempt, Method::from_word(method), Given::Code(code), client).await
+    }
+
+    /// Shows the second factor of a sign-in under way, of whichever kind.
+    pub(super) async fn show(
+        &self,
+        attempt: &Secret,
+        method: Option<Method>,
+        given: Given<'_>,
+        client: &Client,
+    ) -> Result<SignedIn, AccessError> {
         let (row, member) = self.open_attempt(attempt).await?;
         let factors = self.shared.second_factor();
         let ask = factors.ask(&member).await?;
-        let method = Method::from_word(method).filter(|method| ask.methods.contains(method));
+        let method = method.filter(|method| ask.methods.contains(method));
         let method = method.ok_or(AccessError::MethodRefused)?;
         let facts = facts(Attempt::Factor, &member.user.id.to_string(), client, None);
         self.throttle(&facts)?;
         let now = self.shared.now();
         factors.take_try(member.user.id, now).await?;
-        let judged = factors.judge(member.user.id, method, code, Some((&row, attempt))).await;
+        let judged = match given {
+            Given::Code(code) => {
+                factors.judge(member.user.id, method, code, Some((&row, attempt))).await
+            }
+            Given::Passkey(answer) => factors.judge_passkey(&member, &row, answer, client).await,
+        };
         let shown = match judged {
             Ok(shown) => shown,
             Err(error) => return self.refuse_factor(error, &member, method, client).await,
@@ -228,7 +245,7 @@ impl SignIn<'_> {
         };
         self.shared.store.login_attempts().insert(&row).await?;
         // Mail is sent unasked where it is all there is (B9).
-        let is_mail_all = !ask.methods.contains(&Method::Totp);
+        let is_mail_all = ask.methods == [Method::Email];
         let email_sent = is_mail_all && self.send_code(&row, &attempt, member).await?;
         Ok(SignInStep::Factor { attempt, methods: ask.methods, email_sent })
     }
@@ -258,7 +275,8 @@ impl SignIn<'_> {
         Ok(true)
     }
 
-    async fn open_attempt(
+    /// A sign-in under way, and whose it is.
+    pub(super) async fn open_attempt(
         &self,
         attempt: &Secret,
     ) -> Result<(LoginAttemptRow, Member), AccessError> {

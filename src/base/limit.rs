@@ -488,6 +488,34 @@ pub const LOGIN_HISTORY_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Rows of one page of the login history, and of one read of its export.
 pub const LOGIN_HISTORY_PAGE_MAX: u32 = 1000;
 
+/// Most passkeys of one person. More are refused.
+pub const PASSKEYS_MAX: usize = 10;
+
+/// Longest name of a passkey, characters.
+pub const PASSKEY_NAME_CHARS_MAX: usize = 60;
+
+/// How long somebody has to touch their authenticator.
+pub const PASSKEY_CHALLENGE_LIFE: Duration = Duration::from_secs(5 * 60);
+
+/// Longest `clientDataJSON` of a passkey, bytes. Browsers send about 200.
+pub const PASSKEY_CLIENT_DATA_BYTES_MAX: usize = 4096;
+
+/// Longest attestation object, bytes. Without an attestation it has about 300, with one of a TPM
+/// about 6000.
+pub const PASSKEY_ATTESTATION_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest authenticator data, bytes: a long identifier, an RSA key of 4096 bits, extensions.
+pub const PASSKEY_AUTHENTICATOR_DATA_BYTES_MAX: usize = 4096;
+
+/// Longest identifier of a passkey, bytes (WebAuthn §4, "Credential ID").
+pub const PASSKEY_CREDENTIAL_ID_BYTES_MAX: usize = 1023;
+
+/// Longest signature of a passkey, bytes: RSA with 4096 bits.
+pub const PASSKEY_SIGNATURE_BYTES_MAX: usize = 512;
+
+/// Most transports kept of a passkey; there are seven.
+pub const PASSKEY_TRANSPORTS_MAX: usize = 8;
+
 /// Longest exemption from the second factor.
 pub const EXEMPTION_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 

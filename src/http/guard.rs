@@ -188,7 +188,7 @@ impl Peer {
     }
 }
 
-/// Requirements A21: Helmet's set, and microphone for ourselves alone.
+/// Requirements A21: Helmet's set; microphone and passkeys for ourselves alone.
 const FIXED: [(HeaderName, &str); 12] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
@@ -202,7 +202,8 @@ const FIXED: [(HeaderName, &str); 12] = [
     (HeaderName::from_static("x-download-options"), "noopen"),
     (
         HeaderName::from_static("permissions-policy"),
-        "microphone=(self), camera=(), geolocation=(), payment=(), usb=(), display-capture=()",
+        "microphone=(self), publickey-credentials-create=(self), publickey-credentials-get=(self), \
+         camera=(), geolocation=(), payment=(), usb=(), display-capture=()",
     ),
     (HeaderName::from_static("x-robots-tag"), "noindex"),
 ];

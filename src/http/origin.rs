@@ -53,6 +53,16 @@ impl Origins {
         Self { allowed }
     }
 
+    /// Those of pages at this host, for passkeys: they are bound to one name.
+    #[must_use]
+    pub fn at_host(&self, host: &str) -> Vec<String> {
+        let is_there = |origin: &&String| {
+            let place = origin.split_once("://").map_or("", |(_, place)| place);
+            place.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        };
+        self.allowed.iter().filter(is_there).cloned().collect()
+    }
+
     pub(super) fn of<'a>(&self, headers: &'a HeaderMap) -> From<'a> {
         let mut origins = headers.get_all(ORIGIN).iter();
         let (Some(origin), None) = (origins.next(), origins.next()) else {

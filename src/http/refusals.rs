@@ -69,9 +69,10 @@ impl From<AccessError> for Problem {
         let (code, words) = (error.code(), error.to_string());
         match error {
             AccessError::Refused | AccessError::AttemptOver => Self::unauthorized(code, words),
-            AccessError::Totp(_) | AccessError::EmailCode(_) | AccessError::RecoveryCode => {
-                Self::unauthorized(code, words)
-            }
+            AccessError::Totp(_)
+            | AccessError::EmailCode(_)
+            | AccessError::RecoveryCode
+            | AccessError::Passkey(_) => Self::unauthorized(code, words),
             AccessError::OutOfReach(_)
             | AccessError::EmailUnverified
             | AccessError::WrongPassword
@@ -95,6 +96,7 @@ impl From<AccessError> for Problem {
             AccessError::Invalid { field, words } => Self::invalid(field, words),
             AccessError::NoTotp
             | AccessError::HasTotp
+            | AccessError::PasskeysFull
             | AccessError::LinkRequiresVerification
             | AccessError::SetUpDone => Self::conflict(code, words),
             AccessError::Taken(field) => Self::conflict(code, words).in_field(field),

@@ -15,6 +15,10 @@ use super::api::me::{Me, MeToChange, MyWorkspace, PageName, WorkspaceChoice};
 use super::api::numbers::{
     CallShown, NumberAccessChoice, NumberShown, NumberToAdd, NumberToChange, NumberUserShown,
 };
+use super::api::passkey::{
+    LoginPasskey, PasskeyAdded, PasskeyBegin, PasskeyMade, PasskeyName, PasskeyShown,
+    PasskeyToMake, PasskeyToShow,
+};
 use super::api::password::PasswordChange;
 use super::api::phone::Phone;
 use super::api::pin::{MyPin, PinToSet, PinToUnlock, PinUnlocked};
@@ -35,8 +39,8 @@ use super::api::workspaces::{
 };
 use super::api::{
     audit, billing, factor, factor_admin, history, identity, invites, keys, mail, me, numbers,
-    password, phone, pin, policy, providers, public, reports, sessions, sign_in, sign_up, token,
-    trunks, users, vault, workspaces,
+    passkey, password, phone, pin, policy, providers, public, reports, sessions, sign_in, sign_up,
+    token, trunks, users, vault, workspaces,
 };
 use super::openapi;
 use super::shape::{Route, route};
@@ -58,6 +62,10 @@ pub(super) fn route_of(endpoint: Endpoint) -> Route {
         E::LoginEmailCode => {
             route(verb, sign_in::email_code).takes::<LoginAttempt>().gives_status(202)
         }
+        E::AskLoginPasskey => {
+            route(verb, passkey::ask_at_login).takes::<LoginAttempt>().gives::<PasskeyToShow>()
+        }
+        E::LoginPasskey => route(verb, passkey::login).takes::<LoginPasskey>().gives::<Me>(),
         E::Start => route(verb, sign_in::start).takes::<LinkKey>().gives::<Me>(),
         E::SetUp => route(verb, sign_in::set_up).takes::<SetUp>().gives::<Me>(),
         E::SignUp => route(verb, sign_up::sign_up).takes::<SignUp>().gives_with::<Done>(201),
@@ -101,6 +109,16 @@ pub(super) fn route_of(endpoint: Endpoint) -> Route {
             route(verb, factor::confirm_totp).takes::<TotpCode>().gives::<RecoveryCodes>()
         }
         E::DisableTotp => route(verb, factor::disable_totp).takes::<TotpDisable>(),
+        E::MyPasskeys => route(verb, passkey::list).gives::<Items<PasskeyShown>>(),
+        E::BeginPasskey => {
+            route(verb, passkey::begin).takes::<PasskeyBegin>().gives::<PasskeyToMake>()
+        }
+        E::AddPasskey => {
+            route(verb, passkey::add).takes::<PasskeyMade>().gives_with::<PasskeyAdded>(201)
+        }
+        E::AskPasskey => route(verb, passkey::ask).takes::<Nothing>().gives::<PasskeyToShow>(),
+        E::RenamePasskey => route(verb, passkey::rename).takes::<PasskeyName>(),
+        E::RemovePasskey => route(verb, passkey::remove).takes::<OwnPassword>(),
         E::RenewRecoveryCodes => route(verb, factor::renew_recovery_codes)
             .takes::<OwnPassword>()
             .gives::<RecoveryCodes>(),

@@ -20,6 +20,7 @@ use self::people::People;
 use self::post::Trial;
 use self::trunks::Trunks;
 use crate::access::audit::AuditError;
+use crate::access::passkey::Site;
 use crate::access::throttle::Load;
 use crate::access::{Access, AccessError, Actor, TrustedProxies, WorkspaceId};
 use crate::base::{Clock, limit};
@@ -141,6 +142,9 @@ impl Server {
         let origin = public_origin(&config, &listeners.addresses());
         let People { access, mailer } =
             people::open(&config, &store, &vault, &clock, origin).await?;
+        if let Some(site) = passkey_site(&config, &listeners.addresses()) {
+            access.serve(site);
+        }
         let trunk_book = TrunkBook::new(store.clone(), vault.clone(), clock.clone());
         let rows: Vec<Arc<TrunkRow>> = trunk_book
             .follow(access.ensure_home(&Actor::system()).await?, &config.trunks)
@@ -223,6 +227,13 @@ fn public_origin(config: &Config, addresses: &Addresses) -> String {
         (None, None | Some(443)) => format!("https://{host}"),
         (None, Some(port)) => format!("https://{host}:{port}"),
     }
+}
+
+/// What passkeys are for: the public name and its pages. None where that is an address.
+fn passkey_site(config: &Config, addresses: &Addresses) -> Option<Site> {
+    let host = &config.server.public_host;
+    let origins = Origins::new(config, addresses.plain, &addresses.tls);
+    Site::new(host, origins.at_host(host))
 }
 
 /// What the edges are built from.

@@ -17,6 +17,8 @@ pub struct PersonListing {
     pub last_seen_at: Option<UnixTime>,
     /// Whether an authenticator app is set up.
     pub has_totp: bool,
+    /// Whether there is a passkey.
+    pub has_passkey: bool,
 }
 
 impl Memberships<'_> {
@@ -35,7 +37,8 @@ impl Memberships<'_> {
                     m.level AS m_level, m.number AS m_number, m.created_at AS m_created_at,
                     m.changed_at AS m_changed_at, f.totp_enabled_at,
                     (SELECT MAX(s.last_seen_at) FROM sessions AS s
-                     WHERE s.user_id = m.user_id AND s.workspace_id = m.workspace_id) AS seen_at
+                     WHERE s.user_id = m.user_id AND s.workspace_id = m.workspace_id) AS seen_at,
+                    (SELECT COUNT(*) FROM passkeys AS p WHERE p.user_id = m.user_id) AS passkeys
              FROM memberships AS m JOIN users ON users.id = m.user_id
                   LEFT JOIN second_factors AS f ON f.user_id = m.user_id
              WHERE m.workspace_id = $1 AND ($2 = 1 OR m.user_id = $3) ORDER BY m.number",
@@ -48,6 +51,7 @@ impl Memberships<'_> {
                 member: member(row)?,
                 last_seen_at: row.time_opt("seen_at")?,
                 has_totp: row.int_opt("totp_enabled_at")?.is_some(),
+                has_passkey: row.int("passkeys")? > 0,
             })
         };
         self.link.all(select).await?.iter().map(listing).collect()

@@ -20,7 +20,8 @@ pub struct SecondFactorRow {
     pub totp_last_step: u64,
     /// When a second factor was last shown.
     pub last_used_at: Option<UnixTime>,
-    /// Which: `totp`, `email`, `recovery`; `reset` when an administrator took the app away.
+    /// Which: `passkey`, `totp`, `email`, `recovery`; `reset` when an administrator took the second
+    /// factor away.
     pub last_method: Option<String>,
     /// Wrong codes since the last right one.
     pub failures: u32,
@@ -43,6 +44,8 @@ pub struct FactorListing {
     pub has_email: bool,
     /// Whether they have an app.
     pub has_totp: bool,
+    /// Whether they have a passkey.
+    pub has_passkey: bool,
     /// What they are in the workspace.
     pub role: Role,
     /// Their level in it.
@@ -131,6 +134,22 @@ impl SecondFactors<'_> {
         .bind(i64::try_from(step).unwrap_or(i64::MAX))
         .bind(seconds(now));
         Ok(self.link.execute(update).await? == 1)
+    }
+
+    /// Notes that a person made a passkey.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn passkey_made(&mut self, user: UserId, now: UnixTime) -> Result<(), StoreError> {
+        self.begin(user).await?;
+        let update = query(
+            "UPDATE second_factors
+             SET last_used_at = $2, last_method = 'passkey', failures = 0, locked_until = 0
+             WHERE user_id = $1",
+        )
+        .bind(user.as_bytes().as_slice())
+        .bind(seconds(now));
+        self.link.execute(update).await.map(drop)
     }
 
     /// Takes a person's app away, an unfinished one too; `false` when there was none.
@@ -260,7 +279,8 @@ impl SecondFactors<'_> {
     pub async fn list(&mut self, workspace: WorkspaceId) -> Result<Vec<FactorListing>, StoreError> {
         let select = query(
             "SELECT users.id AS u_id, users.name AS u_name, users.email_verified_at, m.role,
-                    m.level, f.totp_enabled_at, f.last_used_at, f.exempt_until, f.exempt_reason
+                    m.level, f.totp_enabled_at, f.last_used_at, f.exempt_until, f.exempt_reason,
+                    (SELECT COUNT(*) FROM passkeys AS p WHERE p.user_id = m.user_id) AS passkeys
              FROM memberships AS m JOIN users ON users.id = m.user_id
              LEFT JOIN second_factors AS f ON f.user_id = m.user_id
              WHERE m.workspace_id = $1 ORDER BY users.name",
@@ -350,6 +370,7 @@ fn listing(row: &AnyRow) -> Result<FactorListing, StoreError> {
         user_name: row.text("u_name")?,
         has_email: row.time_opt("email_verified_at")?.is_some(),
         has_totp: row.time_opt("totp_enabled_at")?.is_some(),
+        has_passkey: row.int("passkeys")? > 0,
         role: row.word("role", Role::from_word)?,
         level: level.ok_or(StoreError::Damaged("level"))?,
         last_used_at: row.time_opt("last_used_at")?,

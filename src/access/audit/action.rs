@@ -80,6 +80,10 @@ actions! {
     SecondFactorExempt = "second_factor.exempt",
     /// The excuse was taken back.
     SecondFactorExemptEnd = "second_factor.exempt_end",
+    /// A passkey got another name.
+    PasskeyRename = "passkey.rename",
+    /// A passkey showed a counter from before: there may be a copy of it. Details hold both.
+    PasskeyCounterBack = "passkey.counter_back",
     /// New recovery codes.
     RecoveryCodesMake = "recovery_codes.make",
     /// A recovery code was used.

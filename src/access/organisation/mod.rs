@@ -48,6 +48,7 @@ pub use workspaces::{WorkspaceShown, Workspaces};
 
 use super::audit::{Audit, Entry};
 use super::letter::Mailbox;
+use super::passkey::Assertion;
 use super::password::Passwords;
 use super::principal::Principal;
 use super::revocation::Revocations;
@@ -98,8 +99,10 @@ pub struct Shown {
     pub user: String,
     /// Password.
     pub password: Secret,
-    /// Second factor, where there is one.
+    /// Second factor, where there is one: a code, or else a passkey.
     pub code: Option<Secret>,
+    /// What a passkey signed.
+    pub passkey: Option<Assertion>,
 }
 
 /// Checks what a person shows again, and spaces guesses out.

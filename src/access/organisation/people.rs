@@ -364,13 +364,16 @@ impl People<'_> {
 }
 
 fn shown(policy: &Policy, person: PersonListing) -> PersonShown {
-    let PersonListing { member, last_seen_at, has_totp } = person;
+    let PersonListing { member, last_seen_at, has_totp, has_passkey } = person;
     let has_mail = member.user.email_verified_at.is_some();
     let may_mail = policy.mfa_methods.contains(&FactorMethod::Email);
-    let second_factor = match (has_totp, has_mail && may_mail) {
-        (true, _) => "totp",
-        (false, true) => "email",
-        (false, false) => "none",
-    };
+    let own = [
+        (has_passkey, FactorMethod::Passkey),
+        (has_totp, FactorMethod::Totp),
+        (has_mail && may_mail && !has_passkey && !has_totp, FactorMethod::Email),
+    ];
+    let own = own.into_iter().filter_map(|(has, method)| has.then_some(method));
+    let second_factor = own.min_by_key(|method| policy.rank(*method));
+    let second_factor = second_factor.map_or("none", FactorMethod::as_str);
     PersonShown { member, last_seen_at, second_factor }
 }

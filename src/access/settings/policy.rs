@@ -141,6 +141,14 @@ impl Policy {
         }
     }
 
+    /// How far back a second factor stands among those allowed; the preferred one has 0, one that
+    /// is not allowed comes after all.
+    #[must_use]
+    pub fn rank(&self, method: FactorMethod) -> usize {
+        let found = self.mfa_methods.iter().position(|allowed| *allowed == method);
+        found.unwrap_or(self.mfa_methods.len())
+    }
+
     /// Whether a live call of an ended session goes on to its end.
     #[must_use]
     pub fn session_finishes_calls(&self) -> bool {

@@ -124,7 +124,7 @@ settings! {
         Kind::Words { choices: &["passkey", "totp", "email"], may_be_empty: false },
         ["passkey", "totp", "email"],
         {Callcenter: ["totp", "email"], Analytics: ["totp"]},
-        "Second factors that may be used, the preferred one first";
+        "Second factors that may be used, the preferred one first: passkey (fingerprint, face, PIN or security key of a device), totp (authenticator app), email (code by mail)";
     MfaRequired = "mfa.required", Workspace,
         Kind::Choice(&["none", "admins", "all"]), "none",
         {},

@@ -3,6 +3,7 @@
 mod account;
 mod factor;
 mod identity;
+mod passkey;
 mod session;
 mod sign_in;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::passkey::Site;
 use super::testing::{Bench, benches};
 use super::totp::TotpSecret;
 use super::{
@@ -77,7 +79,9 @@ async fn open(bench: &Bench, post: &Arc<Post>) -> Access {
         issuer: "phones.example".into(),
         mailbox: post.clone(),
     };
-    Access::open(parts).await.unwrap()
+    let access = Access::open(parts).await.unwrap();
+    access.serve(Site::new("phones.example", vec!["https://phones.example".into()]).unwrap());
+    access
 }
 
 fn client() -> Client {

@@ -26,6 +26,8 @@ pub(in super::super) struct MyFactor {
     totp: bool,
     /// Whether one is being set up.
     totp_pending: bool,
+    /// How many passkeys there are.
+    passkeys: usize,
     /// Whether codes can be mailed.
     email: bool,
     recovery_codes_left: u32,
@@ -66,7 +68,7 @@ pub(in super::super) struct OwnPassword {
     pub(super) password: String,
 }
 
-/// Codes for when the app is lost; each works once. Shown once.
+/// Codes for when app or passkey is lost; each works once. Shown once.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct RecoveryCodes {
     recovery_codes: Vec<String>,
@@ -82,6 +84,7 @@ pub(in super::super) async fn show(
         required: status.required,
         totp: status.totp,
         totp_pending: status.totp_pending,
+        passkeys: status.passkeys,
         email: status.email,
         recovery_codes_left: status.recovery_codes_left,
         methods: status.methods.iter().map(|method| method.as_str()).collect(),
@@ -143,5 +146,10 @@ pub(in super::super) async fn renew_recovery_codes(
 }
 
 fn codes_of(codes: &[Secret]) -> RecoveryCodes {
-    RecoveryCodes { recovery_codes: codes.iter().map(|code| code.expose().to_string()).collect() }
+    RecoveryCodes { recovery_codes: texts_of(codes) }
+}
+
+/// Recovery codes as they are shown.
+pub(super) fn texts_of(codes: &[Secret]) -> Vec<String> {
+    codes.iter().map(|code| code.expose().to_string()).collect()
 }

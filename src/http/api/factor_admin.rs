@@ -21,7 +21,7 @@ use crate::access::{Method, UserId};
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct FactorOfPerson {
     user: Person,
-    /// `none`, `email` or `totp`.
+    /// `none`, `email`, `totp` or `passkey`.
     method: &'static str,
     last_used_at: Option<String>,
     /// Whether the workspace demands one of them.

@@ -15,6 +15,7 @@ use super::super::problem::Problem;
 use super::super::services::Services;
 use super::super::time::{rfc3339, rfc3339_or};
 use super::super::visit::Visit;
+use super::passkey::PasskeyAnswer;
 use super::shared::{Items, Person};
 use crate::access::api_key::{Scope, Scopes};
 use crate::access::organisation::{NewKey, Shown};
@@ -52,6 +53,8 @@ pub(in super::super) struct KeyToCreate {
     password: String,
     /// The second factor, when there is one.
     code: Option<String>,
+    /// A passkey instead of a code.
+    passkey: Option<PasskeyAnswer>,
 }
 
 /// A key just made: the only time it is shown.
@@ -93,6 +96,7 @@ pub(in super::super) async fn create(
         user: body.user,
         password: Secret::new(body.password),
         code: body.code.map(Secret::new),
+        passkey: body.passkey.map(PasskeyAnswer::read).transpose()?,
     };
     let keys = services.access.organisation().keys();
     let made = keys.create(&caller.principal, Some(visit.ip), &new, &shown).await?;

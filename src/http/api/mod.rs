@@ -12,6 +12,7 @@ pub(super) mod keys;
 pub(super) mod mail;
 pub(super) mod me;
 pub(super) mod numbers;
+pub(super) mod passkey;
 pub(super) mod password;
 pub(super) mod phone;
 pub(super) mod pin;

@@ -51,7 +51,7 @@ pub(in super::super) struct LoginFactor {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct LoginAttempt {
-    attempt: String,
+    pub(super) attempt: String,
 }
 
 /// The password was right, and a second factor is to be shown. Nothing else is open until then.
@@ -60,7 +60,7 @@ pub(in super::super) struct FactorNeeded {
     mfa_required: bool,
     /// Names this sign-in.
     attempt: String,
-    /// `totp`, `email`, `recovery`: what may be shown.
+    /// `passkey`, `totp`, `email`, `recovery`: what may be shown, the preferred one first.
     methods: Vec<&'static str>,
     /// Whether a code is on its way by mail.
     email_sent: bool,

@@ -34,6 +34,7 @@ fn check(answer: &Answer, what: &str) {
     assert!(!policy.contains("unsafe"), "{what}: {policy}");
     let permissions = answer.header("permissions-policy").unwrap();
     assert!(permissions.contains("microphone=(self)"), "{what}");
+    assert!(permissions.contains("publickey-credentials-get=(self)"), "{what}");
     for absent in ["server", "x-powered-by", "access-control-allow-origin"] {
         assert_eq!(answer.header(absent), None, "{what}");
     }

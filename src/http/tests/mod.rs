@@ -127,6 +127,8 @@ impl Edge {
             mailbox: letters.clone(),
         });
         let access = Arc::new(access.await.unwrap());
+        let origins = vec!["http://localhost:8080".to_string()];
+        access.serve(crate::access::passkey::Site::new("localhost", origins).unwrap());
         let agents = access.dev_agents().await.unwrap();
         let mut config = Config::dev(DevFlags::default()).unwrap();
         config.mode = mode;

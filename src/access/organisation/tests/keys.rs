@@ -12,7 +12,7 @@ use crate::base::limit::API_KEY_TOUCH_EVERY;
 const IP: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9)));
 
 fn shown(user: &str, password: &str) -> Shown {
-    Shown { user: user.into(), password: Secret::new(password), code: None }
+    Shown { user: user.into(), password: Secret::new(password), code: None, passkey: None }
 }
 
 fn key(name: &str) -> NewKey {
