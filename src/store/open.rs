@@ -44,8 +44,10 @@ struct Pools {
 
 /// How long another process may hold the file before a write fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A step of the schema: its number, its name, its statements.
+type Step = (i64, &'static str, &'static str);
 /// The schema: each step is run once on a database and never changed afterwards.
-pub(super) const STEPS: [(i64, &str, &str); 2] =
+pub(super) const STEPS: [Step; 2] =
     [(1, "schema", include_str!("schema.sql")), (2, "passkeys", include_str!("passkeys.sql"))];
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -77,7 +79,7 @@ impl Store {
         install_default_drivers();
         let options = options(&format!("sqlite://{}?mode=rw", escape(&file)))?;
         let writer = pool(options.clone(), 1, SQLITE_WRITER).await?;
-        migrator(Backend::Sqlite).run(&writer).await.map_err(StoreError::Schema)?;
+        migrator(Backend::Sqlite, &STEPS).run(&writer).await.map_err(StoreError::Schema)?;
         let readers = AnyPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY_TIMEOUT)
@@ -95,7 +97,7 @@ impl Store {
     pub async fn open_postgres(url: &Secret) -> Result<Self, StoreError> {
         install_default_drivers();
         let writer = pool(options(url.expose())?, POSTGRES_CONNECTIONS, POSTGRES).await?;
-        migrator(Backend::Postgres).run(&writer).await.map_err(StoreError::Schema)?;
+        migrator(Backend::Postgres, &STEPS).run(&writer).await.map_err(StoreError::Schema)?;
         let readers = writer.clone();
         Ok(Self { pools: Arc::new(Pools { backend: Backend::Postgres, writer, readers }) })
     }
@@ -189,11 +191,11 @@ fn escape(path: &Path) -> String {
     url
 }
 
-fn migrator(backend: Backend) -> Migrator {
+fn migrator(backend: Backend, steps: &[Step]) -> Migrator {
     Migrator::with_migrations(
-        STEPS
-            .into_iter()
-            .map(|(version, name, sql)| {
+        steps
+            .iter()
+            .map(|&(version, name, sql)| {
                 let sql = AssertSqlSafe(in_dialect(backend, sql)).into_sql_str();
                 Migration::new(version, name.into(), MigrationType::Simple, sql, false)
             })
@@ -235,6 +237,27 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&data), 0o700);
         assert_eq!(mode(&data.join("ringfence.db")), 0o600);
+    }
+
+    #[tokio::test]
+    async fn x07_a_database_of_the_first_step_is_brought_up_to_date_and_keeps_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ringfence.db"), "").unwrap();
+        install_default_drivers();
+        let url = format!("sqlite://{}?mode=rw", escape(&folder.path().join("ringfence.db")));
+        let writer = pool(options(&url).unwrap(), 1, SQLITE_WRITER).await.unwrap();
+        migrator(Backend::Sqlite, &STEPS[..1]).run(&writer).await.unwrap();
+        let insert =
+            "INSERT INTO workspaces (id, name, created_at) VALUES (randomblob(16), 'a', 1)";
+        sqlx::query(insert).execute(&writer).await.unwrap();
+        writer.close().await;
+        for _ in 0..2 {
+            let store = Store::open(folder.path()).await.unwrap();
+            assert_eq!(store.workspaces().list().await.unwrap().len(), 1);
+            let nobody = crate::store::UserId::random();
+            assert_eq!(store.passkeys().count_of(nobody).await.unwrap(), 0);
+            store.close().await;
+        }
     }
 
     #[tokio::test]

@@ -114,7 +114,7 @@ endpoints! {
     Login: Post "/api/v1/login", Anyone, Auth, None, "Sign in with name or mail address and password";
     LoginFactor: Post "/api/v1/login/factor", Anyone, Auth, None, "Show the second factor";
     LoginEmailCode: Post "/api/v1/login/email-code", Anyone, Auth, None, "Have the second factor mailed";
-    AskLoginPasskey: Post "/api/v1/login/passkey/ask", Anyone, Auth, None, "Be asked for a passkey as the second factor";
+    AskLoginPasskey: Post "/api/v1/login/passkey/ask", Anyone, General, None, "Be asked for a passkey as the second factor";
     LoginPasskey: Post "/api/v1/login/passkey", Anyone, Auth, None, "Show a passkey as the second factor";
     Start: Post "/api/v1/start", Anyone, Auth, None, "Sign in with a development link";
     SetUp: Post "/api/v1/set-up", Anyone, Auth, None, "Make the first administrator with the set-up link";
@@ -153,7 +153,7 @@ endpoints! {
     MyPasskeys: Get "/api/v1/me/second-factor/passkeys", Signed(OwnAccount), General, None, "One's passkeys";
     BeginPasskey: Post "/api/v1/me/second-factor/passkeys/begin", Enrolling, Auth, None, "Begin to make a passkey";
     AddPasskey: Post "/api/v1/me/second-factor/passkeys", Enrolling, Auth, None, "Take a passkey into use";
-    AskPasskey: Post "/api/v1/me/second-factor/passkeys/ask", Cookie(OwnAccount), Auth, None, "Be asked for a passkey, to confirm something";
+    AskPasskey: Post "/api/v1/me/second-factor/passkeys/ask", Cookie(OwnAccount), General, None, "Be asked for a passkey, to confirm something";
     RenamePasskey: Patch "/api/v1/me/second-factor/passkeys/{id}", Cookie(OwnAccount), General, None, "Rename a passkey";
     RemovePasskey: Post "/api/v1/me/second-factor/passkeys/{id}/remove", Cookie(OwnAccount), Auth, None, "Remove a passkey";
     RenewRecoveryCodes: Post "/api/v1/me/second-factor/recovery-codes", Cookie(OwnAccount), Auth, None, "New recovery codes";
