@@ -1,6 +1,7 @@
 /** One's own account: everything under `/api/v1/me`. */
 import { filled, get, patch, post, put, remove, segment, withQuery, type List, type Time } from './http.ts';
 import type { ApiKey, Login, Session } from './access.ts';
+import type { Answer } from './passkey.ts';
 import type { FactorMethod, Me, Role } from './session.ts';
 
 export interface MyWorkspace {
@@ -16,6 +17,8 @@ export interface Factor {
   required: boolean;
   totp: boolean;
   totp_pending: boolean;
+  /** How many. */
+  passkeys: number;
   email: boolean;
   recovery_codes_left: number;
   methods: FactorMethod[];
@@ -44,6 +47,7 @@ export interface NewKey {
   user: string;
   password: string;
   code: string;
+  passkey: Answer | undefined;
 }
 
 /** The one answer that has the key itself. */

@@ -37,6 +37,9 @@ export class ApiProblem extends Error {
   }
 }
 
+/** Something the person can do something about, in this page's own words. */
+export class PersonProblem extends Error {}
+
 const SIGNED_OUT = new Set(['not_signed_in', 'session_expired', 'session_ended']);
 
 /** Reads the body of a refusal, whatever it is. */
@@ -60,6 +63,7 @@ function secondsUntil(time: string | null, now: number): number {
 
 /** What to tell the person about a failed request. */
 export function problemWords(error: unknown): string {
+  if (error instanceof PersonProblem) return error.message;
   if (!(error instanceof ApiProblem)) return 'Something went wrong in this page. Reload it and try again.';
   if (error.status === 0) return 'The server cannot be reached. Check your connection and try again.';
   if (error.isRateLimit) return waitWords(error.retryAfterS);

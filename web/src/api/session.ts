@@ -4,7 +4,7 @@ import { get, post, filled } from './http.ts';
 export type Role = 'owner' | 'admin' | 'member';
 
 /** Ways to show a second factor. */
-export type FactorMethod = 'totp' | 'email' | 'recovery';
+export type FactorMethod = 'passkey' | 'totp' | 'email' | 'recovery';
 
 export interface PageLink {
   name: string;

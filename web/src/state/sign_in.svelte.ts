@@ -1,4 +1,5 @@
 /** The steps from a name and a password to a session. */
+import { passkeyApi, showPasskey } from '../api/passkey.ts';
 import { isFactorWanted, sessionApi, type FactorMethod, type FactorWanted, type Me, type SignInOptions } from '../api/session.ts';
 import { Submission } from './submission.svelte.ts';
 
@@ -35,8 +36,16 @@ export class SignInModel {
 
   async factor(code: string): Promise<void> {
     await this.submission.run(async () => this.#welcome(await sessionApi.factor(this.#attempt, this.method, code)));
-    // A try that is too old, or had too many wrong codes, has to begin again.
-    if (this.submission.code !== null && OVER.test(this.submission.code)) this.#toPassword();
+    this.#beginAgainIfOver();
+  }
+
+  /** Asks the browser for a passkey. */
+  async passkey(): Promise<void> {
+    await this.submission.run(async () => {
+      const answer = await showPasskey(await passkeyApi.askAtSignIn(this.#attempt));
+      await this.#welcome(await passkeyApi.signIn(this.#attempt, answer));
+    });
+    this.#beginAgainIfOver();
   }
 
   choose(method: FactorMethod): void {
@@ -68,6 +77,11 @@ export class SignInModel {
     this.hasMailed = wanted.email_sent;
     this.method = wanted.methods[0] ?? 'totp';
     this.step = 'factor';
+  }
+
+  /** A try that is too old, or had too many wrong codes, has to begin again. */
+  #beginAgainIfOver(): void {
+    if (this.submission.code !== null && OVER.test(this.submission.code)) this.#toPassword();
   }
 
   #toPassword(): void {
