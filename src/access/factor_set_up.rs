@@ -26,7 +26,7 @@ impl SecondFactor<'_> {
     /// Begins to set up an app: nothing is asked of it before a code of it was shown (B4).
     ///
     /// # Errors
-    /// One is in use, or the database failed.
+    /// One is in use, another second factor is to be shown first, or the database failed.
     pub async fn begin_totp(&self, principal: &Principal) -> Result<NewTotp, AccessError> {
         if self.has_totp(principal.user_id).await? {
             return Err(AccessError::HasTotp);
@@ -35,6 +35,7 @@ impl SecondFactor<'_> {
         let secret = TotpSecret::random()?;
         let sealed = seal(&self.shared.vault, principal.user_id, TOTP_PENDING, &secret)?;
         let mut change = self.shared.store.begin().await?;
+        self.refuse_another(&mut change, principal).await?;
         change.second_factors().begin(principal.user_id).await?;
         change.second_factors().set_pending(principal.user_id, &sealed).await?;
         change.commit().await?;
@@ -54,7 +55,8 @@ impl SecondFactor<'_> {
     /// good for this alone is good for everything from now on.
     ///
     /// # Errors
-    /// None is being set up, the code is wrong, or the database failed.
+    /// None is being set up, the code is wrong, another second factor is to be shown first, or the
+    /// database failed.
     pub async fn confirm_totp(
         &self,
         principal: &Principal,
@@ -72,6 +74,7 @@ impl SecondFactor<'_> {
         let step = secret.check(code, now, None)?;
         let sealed = seal(&self.shared.vault, user, TOTP, &secret)?;
         let mut change = self.shared.store.begin().await?;
+        self.refuse_another(&mut change, principal).await?;
         if !change.second_factors().enable_totp(user, &pending, &sealed, (step, now)).await? {
             return Err(AccessError::NoTotp);
         }

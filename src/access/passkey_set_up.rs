@@ -55,8 +55,8 @@ impl SecondFactor<'_> {
     /// Begins to make a passkey. Whoever signed in completely shows their password again.
     ///
     /// # Errors
-    /// The password is wrong, passkeys are not allowed here, there are too many, or the database
-    /// failed.
+    /// The password is wrong, passkeys are not allowed here, another second factor is to be shown
+    /// first, there are too many, or the database failed.
     pub async fn begin_passkey(
         &self,
         principal: &Principal,
@@ -70,7 +70,8 @@ impl SecondFactor<'_> {
             return Err(AccessError::MethodRefused);
         }
         if principal.proof == Proof::Enrolling {
-            self.keep_what_is_set_up(principal).await?;
+            let mut change = self.shared.store.begin().await?;
+            self.refuse_another(&mut change, principal).await?;
         } else {
             let password = password.ok_or(AccessError::WrongPassword)?;
             let sign_in = self.shared.sign_in();
@@ -97,7 +98,8 @@ impl SecondFactor<'_> {
     /// from now on. Recovery codes come with it if there are none.
     ///
     /// # Errors
-    /// It is not what was asked for, there are too many, or the database failed.
+    /// It is not what was asked for, another second factor is to be shown first, there are too
+    /// many, or the database failed.
     pub async fn finish_passkey(
         &self,
         principal: &Principal,
@@ -122,7 +124,7 @@ impl SecondFactor<'_> {
         };
         let mut change = self.shared.store.begin().await?;
         // Whoever counts at the same time waits here.
-        change.users().lock(user).await?;
+        self.refuse_another(&mut change, principal).await?;
         if change.passkeys().count_of(user).await? >= limit::PASSKEYS_MAX {
             return Err(AccessError::PasskeysFull);
         }
@@ -220,15 +222,6 @@ impl SecondFactor<'_> {
             .with("passkey", id.to_string());
         self.shared.record(&mut change, entry).await?;
         Ok(change.commit().await?)
-    }
-
-    /// A session that may only set up a second factor has shown none: who has one cannot get
-    /// around it by making another.
-    async fn keep_what_is_set_up(&self, principal: &Principal) -> Result<(), AccessError> {
-        match self.own(principal.user_id).await?.is_any() {
-            true => Err(AccessError::MethodRefused),
-            false => Ok(()),
-        }
     }
 }
 

@@ -12,7 +12,6 @@ use super::principal::{Actor, Principal, SessionId, UserId, WorkspaceId};
 use super::random;
 use super::second_factor::{Given, Method, SecondFactor, Shown};
 use super::session::{Client, SignedIn};
-use super::shared::count_failure;
 use super::sign_in::SignIn;
 use super::trail;
 use crate::base::{Secret, limit};
@@ -229,6 +228,5 @@ impl SignIn<'_> {
 /// Says why in the log; peers are told that it was not accepted.
 pub(super) fn refused(refusal: PasskeyRefusal) -> AccessError {
     tracing::info!(%refusal, "a passkey was refused");
-    count_failure("passkey");
     AccessError::Passkey(refusal)
 }

@@ -9,7 +9,7 @@
 use super::email_code::SentCode;
 use super::error::AccessError;
 use super::passkey::{Assertion, PasskeyRefusal};
-use super::principal::{Level, Principal, Role, UserId};
+use super::principal::{Level, Principal, Proof, Role, UserId};
 use super::recovery_code::recovery_code_hash;
 use super::settings::{FactorMethod, FactorRequired, Policy};
 use super::shared::Shared;
@@ -195,6 +195,26 @@ impl SecondFactor<'_> {
     pub(super) async fn own(&self, user: UserId) -> Result<Own, AccessError> {
         let totp = self.has_totp(user).await?;
         Ok(Own { totp, passkeys: self.shared.store.passkeys().count_of(user).await? })
+    }
+
+    /// A session that may only set up a second factor has shown none: who has one by now, made in
+    /// another session, does not get around it by setting up another. Holds the person until the
+    /// change is done.
+    pub(super) async fn refuse_another(
+        &self,
+        change: &mut Change,
+        principal: &Principal,
+    ) -> Result<(), AccessError> {
+        change.users().lock(principal.user_id).await?;
+        if principal.proof != Proof::Enrolling {
+            return Ok(());
+        }
+        let row = change.second_factors().of_user(principal.user_id).await?;
+        let has_totp = row.is_some_and(|row| row.totp_sealed.is_some());
+        if has_totp || change.passkeys().count_of(principal.user_id).await? > 0 {
+            return Err(AccessError::MethodRefused);
+        }
+        Ok(())
     }
 
     /// Counts a try.

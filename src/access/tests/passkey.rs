@@ -216,9 +216,12 @@ async fn x07_b10_sec_a19_a_passkey_ends_the_forced_set_up_and_a_reset_password_a
         let challenge = begin(&desk, principal, None).await.unwrap();
         let made = finish(&desk, principal, &mut one, &challenge).await.unwrap();
         let checked = desk.access.check_cookie(signed_in.cookie.expose(), &client()).await;
-        assert_eq!(checked.unwrap().principal.proof, Proof::Cookie);
+        let now = checked.unwrap().principal;
+        assert_eq!(now.proof, Proof::Cookie);
         let twice = begin(&desk, principal, None).await.unwrap_err();
         assert_eq!(twice, "method_refused", "who has one does not get around it by another");
+        let signed_in = SignedIn { principal: now, ..signed_in };
+        let principal = &signed_in.principal;
 
         let factors = desk.access.second_factor();
         let id = made.row.id;
@@ -241,6 +244,35 @@ async fn x07_b10_sec_a19_a_passkey_ends_the_forced_set_up_and_a_reset_password_a
         let (attempt, methods, _) = factor(desk.try_password("ann", new).await.unwrap());
         assert_eq!(methods, ["passkey", "recovery"]);
         assert!(show(&desk, &attempt, &mut one).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn x07_b10_sec_a19_of_two_sessions_that_set_up_the_one_that_is_late_adds_nothing() {
+    for desk in ready().await {
+        desk.set("mfa.required", json!("all")).await;
+        desk.set("mfa.methods", json!(["passkey", "totp"])).await;
+        let ann = desk.person("ann", "2001", 1).await;
+        let enrol = async || match desk.try_password("ann", PASSWORD).await.unwrap() {
+            SignInStep::Enrol(signed_in) => signed_in,
+            other => panic!("{other:?}"),
+        };
+        let (first, late) = (enrol().await, enrol().await);
+        let factors = desk.access.second_factor();
+        factors.begin_totp(&late.principal).await.unwrap();
+        let theirs = begin(&desk, &late.principal, None).await.unwrap();
+        let challenge = begin(&desk, &first.principal, None).await.unwrap();
+        finish(&desk, &first.principal, &mut Authenticator::es256(), &challenge).await.unwrap();
+
+        let added = finish(&desk, &late.principal, &mut Authenticator::es256(), &theirs).await;
+        assert_eq!(added.unwrap_err(), "method_refused");
+        let code = desk.totp(ann.id).await;
+        let confirmed = factors.confirm_totp(&late.principal, &code, &client()).await;
+        assert_eq!(code_of(confirmed.unwrap_err()), "method_refused");
+        let begun = factors.begin_totp(&late.principal).await;
+        assert_eq!(code_of(begun.unwrap_err()), "method_refused");
+        let status = factors.status(&first.principal).await.unwrap();
+        assert_eq!((status.passkeys, status.totp), (1, false));
     }
 }
 
