@@ -113,3 +113,29 @@ async fn sec_w10_no_parameter_reaches_the_database_as_text() {
     }
     assert_eq!(edge.get("/api/v1/users", &cookie).await.body["items"].as_array().unwrap().len(), 5);
 }
+
+#[tokio::test]
+async fn x07_sec_w16_passkeys_are_refused_in_one_sentence_and_bad_bytes_at_their_field() {
+    let edge = Edge::new().await;
+    let cookie = edge.sign_in("1001").await;
+    let headers = [("cookie", cookie.as_str())];
+    let path = "/api/v1/me/second-factor/passkeys";
+    let add = async |client_data: &str| {
+        let body = json!({"name": "a", "client_data": client_data, "attestation_object": "oA"});
+        edge.post(path, &headers, &body).await
+    };
+    for bad in ["=", "a", "a+b", "a b", "é"] {
+        let answer = add(bad).await;
+        let found = (answer.status, &answer.body["field"]);
+        assert_eq!(found, (422, &json!("client_data")), "{bad}: {}", answer.text);
+    }
+    let answer = add("e30").await;
+    assert_eq!((answer.status, answer.code()), (401, "passkey_refused"), "{}", answer.text);
+    assert!(!answer.text.contains("challenge"), "why is for the log: {}", answer.text);
+    let password = json!({"password": "x"});
+    let begun = edge.post(&format!("{path}/begin"), &headers, &password).await;
+    assert_eq!((begun.status, begun.code()), (422, "method_refused"), "not in the preset");
+    let attempt = json!({"attempt": "A".repeat(43)});
+    let asked = edge.post("/api/v1/login/passkey/ask", &[], &attempt).await;
+    assert_eq!((asked.status, asked.code()), (401, "attempt_over"), "{}", asked.text);
+}
