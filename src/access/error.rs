@@ -80,6 +80,9 @@ pub enum AccessError {
     /// The policy demands a second factor.
     #[error("the policy of your workspace demands a second factor: it cannot be disabled")]
     FactorRequired,
+    /// It is too long ago that they signed in.
+    #[error("show that it is you: give your password")]
+    PasswordRequired,
     /// The old password is wrong.
     #[error("the password is wrong")]
     WrongPassword,
@@ -161,6 +164,7 @@ impl AccessError {
             Self::NoTotp => "no_totp",
             Self::HasTotp => "has_totp",
             Self::FactorRequired => "factor_required",
+            Self::PasswordRequired => "password_required",
             Self::WrongPassword => "wrong_password",
             Self::Password(refusal) => refusal.code(),
             Self::IdentityUnverified => "identity_unverified",

@@ -52,20 +52,26 @@ impl SecondFactor<'_> {
     }
 
     /// Takes the app into use, once it shows a right code; the recovery codes. A session that was
-    /// good for this alone is good for everything from now on.
+    /// good for this alone is good for everything from now on; another one shows the password,
+    /// unless it began a moment ago.
     ///
     /// # Errors
-    /// None is being set up, the code is wrong, another second factor is to be shown first, or the
-    /// database failed.
+    /// None is being set up, the code is wrong, another second factor is to be shown first, the
+    /// password is asked for or wrong, or the database failed.
     pub async fn confirm_totp(
         &self,
         principal: &Principal,
-        code: &Secret,
+        (code, password): (&Secret, Option<&Secret>),
         client: &Client,
     ) -> Result<Vec<Secret>, AccessError> {
         let (user, now) = (principal.user_id, self.shared.now());
         if self.has_totp(user).await? {
             return Err(AccessError::HasTotp);
+        }
+        if principal.proof != Proof::Enrolling {
+            let member = self.member(principal).await?;
+            let sign_in = self.shared.sign_in();
+            sign_in.confirm_presence(principal, &member.user, password, client).await?;
         }
         let row = self.shared.store.second_factors().of_user(user).await?;
         let pending = row.and_then(|row| row.totp_pending_sealed).ok_or(AccessError::NoTotp)?;

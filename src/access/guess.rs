@@ -12,7 +12,7 @@ use super::sign_in::SignIn;
 use super::throttle::{
     AccountKey, Attempt, Caller, Decision, DeviceKey, Load, RateClass, RequestFacts,
 };
-use crate::base::{Secret, UnixTime};
+use crate::base::{Secret, UnixTime, limit};
 use crate::store::UserRow;
 use crate::vault::Purpose;
 
@@ -41,6 +41,28 @@ impl SignIn<'_> {
         }
         self.shared.throttle.succeeded(&facts);
         Ok(())
+    }
+
+    /// Whether somebody who is signed in is really there, before they get another way in: a
+    /// session that was taken from them must not be enough. Signing in a moment ago shows it, and
+    /// so does the password.
+    pub(super) async fn confirm_presence(
+        &self,
+        principal: &Principal,
+        user: &UserRow,
+        password: Option<&Secret>,
+        client: &Client,
+    ) -> Result<(), AccessError> {
+        if let Some(password) = password {
+            return self.confirm_password(principal, user, password, client).await;
+        }
+        let session = self.shared.store.sessions().by_id(principal.session_id).await?;
+        let since = session.map_or(UnixTime(0), |session| session.created_at);
+        if self.shared.now() < since.plus(limit::PRESENCE_MAX) {
+            Ok(())
+        } else {
+            Err(AccessError::PasswordRequired)
+        }
     }
 
     pub(super) fn device_of(&self, user: UserId, cookie: Option<&str>) -> Option<DeviceCookie> {

@@ -52,10 +52,11 @@ pub struct MadePasskey {
 }
 
 impl SecondFactor<'_> {
-    /// Begins to make a passkey. Whoever signed in completely shows their password again.
+    /// Begins to make a passkey. Whoever signed in completely, and not a moment ago, shows their
+    /// password again.
     ///
     /// # Errors
-    /// The password is wrong, passkeys are not allowed here, another second factor is to be shown
+    /// The password is asked for or wrong, passkeys are not allowed here, another second factor is to be shown
     /// first, there are too many, or the database failed.
     pub async fn begin_passkey(
         &self,
@@ -73,9 +74,8 @@ impl SecondFactor<'_> {
             let mut change = self.shared.store.begin().await?;
             self.refuse_another(&mut change, principal).await?;
         } else {
-            let password = password.ok_or(AccessError::WrongPassword)?;
             let sign_in = self.shared.sign_in();
-            sign_in.confirm_password(principal, &member.user, password, client).await?;
+            sign_in.confirm_presence(principal, &member.user, password, client).await?;
         }
         let user = member.user;
         let passkeys = self.shared.store.passkeys().of_user(user.id).await?;

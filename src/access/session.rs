@@ -65,6 +65,8 @@ pub(super) struct Opening<'a> {
     pub factor: Option<&'a str>,
     /// Good for setting up a second factor and nothing else.
     pub enrolling: bool,
+    /// When they signed in, where that was for another session: its age counts on.
+    pub since: Option<UnixTime>,
 }
 
 /// Whose sessions somebody may end.
@@ -185,7 +187,7 @@ impl SessionDesk<'_> {
         method: &str,
     ) -> Result<Principal, SessionError> {
         let mut change = self.shared.store.begin().await?;
-        let opening = Opening { method, factor: None, enrolling: false };
+        let opening = Opening { method, factor: None, enrolling: false, since: None };
         let row = self.insert(&mut change, member, opening, &Client::default(), None).await?;
         change.commit().await?;
         let at_home = self.shared.is_home(row.workspace_id);
@@ -209,7 +211,8 @@ impl SessionDesk<'_> {
             method: opening.method.to_owned(),
             factor: opening.factor.map(str::to_owned),
             enrolling: opening.enrolling,
-            created_at: now,
+            created_at: opening.since.unwrap_or(now),
+            last_seen_at: now,
             user_agent: client.user_agent.clone(),
             ip: client.ip_text(),
         };

@@ -111,7 +111,7 @@ impl SetUp<'_> {
         change.commit().await?;
         self.shared.read_home().await?;
         self.shared.settings.follow().await?;
-        let opening = Opening { method: "set_up", factor: None, enrolling: false };
+        let opening = Opening { method: "set_up", factor: None, enrolling: false, since: None };
         Ok(self.shared.sessions().open(&member, opening, client).await?)
     }
 }

@@ -104,7 +104,7 @@ impl SignIn<'_> {
             count_failure("start_link");
             return Err(AccessError::LinkDead);
         };
-        let opening = Opening { method: "start_link", factor: None, enrolling: false };
+        let opening = Opening { method: "start_link", factor: None, enrolling: false, since: None };
         Ok(self.shared.sessions().open(&member, opening, client).await?)
     }
 
@@ -115,7 +115,8 @@ impl SignIn<'_> {
     /// The database failed.
     pub async fn invited(&self, member: &Member, client: &Client) -> Result<SignedIn, AccessError> {
         let ask = self.shared.second_factor().ask(member).await?;
-        let opening = Opening { method: "invite", factor: None, enrolling: ask.is_needed() };
+        let opening =
+            Opening { method: "invite", factor: None, enrolling: ask.is_needed(), since: None };
         Ok(self.shared.sessions().open(member, opening, client).await?)
     }
 
@@ -170,7 +171,7 @@ impl SignIn<'_> {
             return Err(AccessError::AttemptOver);
         }
         let (first, factor) = (row.method.as_str(), Some(method.as_str()));
-        let opening = Opening { method: first, factor, enrolling: ask.then_enrol };
+        let opening = Opening { method: first, factor, enrolling: ask.then_enrol, since: None };
         let sessions = self.shared.sessions();
         let (row, hash, mut signed_in) =
             sessions.open_in(&mut change, &member, opening, client).await?;
@@ -212,7 +213,7 @@ impl SignIn<'_> {
         if !ask.methods.is_empty() {
             return self.begin_attempt(member, method, ask).await;
         }
-        let opening = Opening { method, factor: None, enrolling: ask.then_enrol };
+        let opening = Opening { method, factor: None, enrolling: ask.then_enrol, since: None };
         let mut signed_in = self.shared.sessions().open(member, opening, client).await?;
         if ask.then_enrol {
             return Ok(SignInStep::Enrol(signed_in));
@@ -317,7 +318,8 @@ impl SignIn<'_> {
         // asked for one there, may only set one up.
         let enrolling = old.factor.is_none() && ask.is_needed();
         let factor = old.factor.as_deref();
-        let opening = Opening { method: &old.method, factor, enrolling };
+        let since = Some(old.created_at);
+        let opening = Opening { method: &old.method, factor, enrolling, since };
         let signed_in = self.shared.sessions().open(&member, opening, client).await?;
         self.shared.sessions().end_own(principal.session_id, Ending::Replaced).await?;
         Ok(signed_in)

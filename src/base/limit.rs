@@ -438,6 +438,10 @@ pub const MAIL_SENDERS: usize = 4;
 /// and changed rights do not wait for it.
 pub const SESSION_CACHED_MAX: Duration = Duration::from_secs(3 * 3600);
 
+/// How long after signing in a session alone may add a second factor; later the password is asked
+/// for.
+pub const PRESENCE_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// How long the database may take to answer. Longer than SQLite waits for another process.
 pub const DATABASE_ANSWER_MAX: Duration = Duration::from_secs(8);
 

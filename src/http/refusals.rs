@@ -75,6 +75,7 @@ impl From<AccessError> for Problem {
             | AccessError::Passkey(_) => Self::unauthorized(code, words),
             AccessError::OutOfReach(_)
             | AccessError::EmailUnverified
+            | AccessError::PasswordRequired
             | AccessError::WrongPassword
             | AccessError::IdentityUnverified
             | AccessError::NoAccount

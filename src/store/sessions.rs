@@ -23,7 +23,7 @@ pub struct SessionRow {
     pub factor: Option<String>,
     /// Good for setting up a second factor and nothing else.
     pub enrolling: bool,
-    /// When.
+    /// When they signed in.
     pub created_at: UnixTime,
     /// Last request, to within a minute.
     pub last_seen_at: UnixTime,
@@ -56,8 +56,10 @@ pub struct NewSession {
     pub factor: Option<String>,
     /// Good for setting up a second factor and nothing else.
     pub enrolling: bool,
-    /// Now.
+    /// When they signed in.
     pub created_at: UnixTime,
+    /// Now: the same, unless they signed in for another session before.
+    pub last_seen_at: UnixTime,
     /// The browser's words.
     pub user_agent: Option<String>,
     /// From where.
@@ -75,8 +77,8 @@ impl From<NewSession> for SessionRow {
             factor: new.factor,
             enrolling: new.enrolling,
             created_at: new.created_at,
-            last_seen_at: new.created_at,
-            refreshed_at: new.created_at,
+            last_seen_at: new.last_seen_at,
+            refreshed_at: new.last_seen_at,
             pin_until: UnixTime(0),
             ended: None,
             user_agent: new.user_agent,
@@ -149,7 +151,7 @@ impl Sessions<'_> {
         let insert = query(
             "INSERT INTO sessions (id, user_id, workspace_id, token_hash, method, factor, enrolling,
                                    created_at, last_seen_at, refreshed_at, user_agent, ip)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
         )
         .bind(new.id.as_bytes().as_slice())
         .bind(new.user_id.as_bytes().as_slice())
@@ -159,6 +161,7 @@ impl Sessions<'_> {
         .bind(&new.factor)
         .bind(i64::from(new.enrolling))
         .bind(seconds(new.created_at))
+        .bind(seconds(new.last_seen_at))
         .bind(&new.user_agent)
         .bind(&new.ip);
         self.link.execute(insert).await.map(drop)
@@ -472,6 +475,7 @@ mod tests {
                 factor: None,
                 enrolling: false,
                 created_at: UnixTime(100),
+                last_seen_at: UnixTime(100),
                 user_agent: None,
                 ip: Some("127.0.0.1".into()),
             };

@@ -21,6 +21,27 @@ async fn waiting(desk: &Desk, name: &str) -> (Secret, Vec<&'static str>, bool) {
 }
 
 #[tokio::test]
+async fn b4_sec_a19_a_session_of_a_while_ago_sets_no_app_up_without_the_password() {
+    for desk in desks().await {
+        let ann = desk.person("ann", "2001", 1).await;
+        let signed_in = desk.sign_in("ann").await;
+        desk.advance(10 * 60);
+        let factors = desk.access.second_factor();
+        factors.begin_totp(&signed_in.principal).await.unwrap();
+        let code = desk.totp(ann.id).await;
+        for (password, refusal) in [(None, "password_required"), (Some("wrong"), "wrong_password")]
+        {
+            let password = password.map(secret);
+            let shown = (&code, password.as_ref());
+            let refused = factors.confirm_totp(&signed_in.principal, shown, &client()).await;
+            assert_eq!(refused.unwrap_err().code(), refusal);
+        }
+        let shown = (&code, Some(&secret(PASSWORD)));
+        factors.confirm_totp(&signed_in.principal, shown, &client()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn b2_b4_b6_c9_c13_an_app_is_set_up_and_its_fresh_code_is_asked_for_from_then_on() {
     for desk in desks().await {
         let ann = desk.person("ann", "2001", 1).await;
@@ -30,11 +51,13 @@ async fn b2_b4_b6_c9_c13_an_app_is_set_up_and_its_fresh_code_is_asked_for_from_t
         assert!(new.otpauth.expose().starts_with("otpauth://totp/phones.example:ann?"));
         assert!(new.qr_svg.expose().starts_with("<svg"));
         assert_eq!(new.secret_text.expose().replace(' ', "").len(), 32);
-        let wrong = factors.confirm_totp(&signed_in.principal, &secret("000000"), &client()).await;
+        let wrong =
+            factors.confirm_totp(&signed_in.principal, (&secret("000000"), None), &client()).await;
         assert_eq!(code_of(wrong.unwrap_err()), "code_wrong");
         assert!(matches!(desk.try_password("ann", PASSWORD).await, Ok(SignInStep::Done(_))));
         let code = desk.totp(ann.id).await;
-        let codes = factors.confirm_totp(&signed_in.principal, &code, &client()).await.unwrap();
+        let codes =
+            factors.confirm_totp(&signed_in.principal, (&code, None), &client()).await.unwrap();
         assert_eq!(codes.len(), 10);
         let again = factors.begin_totp(&signed_in.principal).await.unwrap_err();
         assert_eq!(again.code(), "has_totp");

@@ -20,8 +20,11 @@ use super::{
     Access, AccessError, AccessParts, Actor, Client, Letter, Level, Mailbox, Role, SignInStep,
     SignedIn, UserId, WorkspaceId,
 };
-use crate::base::{Secret, UnixTime};
+use crate::access::audit::Audit;
+use crate::base::{Clock, Secret, UnixTime};
+use crate::store::testing::TestStore;
 use crate::store::{Member, MembershipRow, NewUser, UserRow};
+use crate::vault::Vault;
 
 /// A desk over a bench, with its mail.
 struct Desk {
@@ -82,6 +85,21 @@ async fn open(bench: &Bench, post: &Arc<Post>) -> Access {
     let access = Access::open(parts).await.unwrap();
     access.serve(Site::new("phones.example", vec!["https://phones.example".into()]).unwrap());
     access
+}
+
+/// As a server is that starts on a store, with nobody in it that was not there.
+async fn fresh(test: &TestStore, vault: &Arc<Vault>, clock: &Clock) -> Access {
+    let (store, folder) = (test.store.clone(), test.folder.path());
+    let audit = Audit::open(store.clone(), vault.clone(), folder, clock.clone()).await.unwrap();
+    let parts = AccessParts {
+        store,
+        vault: vault.clone(),
+        audit,
+        clock: clock.clone(),
+        issuer: "phones.example".into(),
+        mailbox: Arc::new(Post::default()),
+    };
+    Access::open(parts).await.unwrap()
 }
 
 fn client() -> Client {
@@ -190,7 +208,7 @@ impl Desk {
         let factor = self.access.second_factor();
         factor.begin_totp(&signed_in.principal).await.unwrap();
         let code = self.totp(signed_in.principal.user_id).await;
-        factor.confirm_totp(&signed_in.principal, &code, &client()).await.unwrap()
+        factor.confirm_totp(&signed_in.principal, (&code, None), &client()).await.unwrap()
     }
 
     async fn events(&self) -> Vec<String> {

@@ -295,6 +295,24 @@ async fn a10_somebody_works_in_one_workspace_at_a_time_with_the_rights_they_have
 }
 
 #[tokio::test]
+async fn sec_a11_a_session_is_as_old_in_another_workspace_as_it_was() {
+    for desk in desks().await {
+        let ann = desk.person("ann", "2001", 9).await;
+        let (other, _) = desk.bench.other_workspace("other", "3001", Level::ADMIN).await;
+        desk.join(other.id, ann.id, "3002", 1).await;
+        let first = desk.sign_in("ann").await;
+        desk.advance(7 * 3600);
+        let switch = desk.access.switch_workspace(&first.principal, other.id, &client()).await;
+        let there = switch.unwrap();
+        let row = desk.bench.store.sessions().by_id(there.principal.session_id).await.unwrap();
+        let row = row.unwrap();
+        assert_eq!(desk.now().0 - row.created_at.0, 7 * 3600);
+        assert_eq!(row.last_seen_at, desk.now());
+        assert!(desk.check(&there).await.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn development_people_have_each_tier_a_workspace_and_working_tokens_at_every_start() {
     for test in crate::store::testing::each().await {
         let clock = crate::base::Clock::manual(UnixTime(1_000_000));
@@ -302,21 +320,7 @@ async fn development_people_have_each_tier_a_workspace_and_working_tokens_at_eve
         let vault = crate::vault::Vault::open(folder, &test.store, clock.unix()).await.unwrap();
         let vault = Arc::new(vault);
         for _ in 0..2 {
-            let audit = crate::access::audit::Audit::open(
-                test.store.clone(),
-                vault.clone(),
-                folder,
-                clock.clone(),
-            );
-            let parts = AccessParts {
-                store: test.store.clone(),
-                vault: vault.clone(),
-                audit: audit.await.unwrap(),
-                clock: clock.clone(),
-                issuer: "localhost".into(),
-                mailbox: Arc::new(Post::default()),
-            };
-            let access = Access::open(parts).await.unwrap();
+            let access = fresh(&test, &vault, &clock).await;
             let agents = access.dev_agents().await.unwrap();
             let levels = agents.iter().map(|agent| agent.member.membership.level.get());
             assert_eq!(levels.collect::<Vec<_>>(), [1, 1, 5, 7, 9]);

@@ -150,21 +150,7 @@ async fn a40_sec_a40_a_fresh_server_lets_nobody_in_before_its_link_is_used_once(
         let folder = test.folder.path();
         let vault = crate::vault::Vault::open(folder, &test.store, clock.unix()).await.unwrap();
         let vault = Arc::new(vault);
-        let audit = crate::access::audit::Audit::open(
-            test.store.clone(),
-            vault.clone(),
-            folder,
-            clock.clone(),
-        );
-        let parts = AccessParts {
-            store: test.store.clone(),
-            vault: vault.clone(),
-            audit: audit.await.unwrap(),
-            clock: clock.clone(),
-            issuer: "phones.example".into(),
-            mailbox: Arc::new(Post::default()),
-        };
-        let access = Access::open(parts).await.unwrap();
+        let access = fresh(&test, &vault, &clock).await;
         for (name, password) in [("admin", "admin"), ("admin", "password"), ("root", "")] {
             let sign_in = access.sign_in();
             let refused = sign_in.password(name, &secret(password), &client(), None).await;

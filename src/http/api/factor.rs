@@ -51,6 +51,8 @@ pub(in super::super) struct TotpToSetUp {
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct TotpCode {
     code: String,
+    /// One's password, ten minutes or more after signing in.
+    password: Option<String>,
 }
 
 /// What proves that it is oneself.
@@ -113,9 +115,10 @@ pub(in super::super) async fn confirm_totp(
     visit: Visit,
     StrictJson(body): StrictJson<TotpCode>,
 ) -> Result<Json<RecoveryCodes>, Problem> {
-    let code = Secret::new(body.code);
+    let (code, password) = (Secret::new(body.code), body.password.map(Secret::new));
     let factor = services.access.second_factor();
-    let codes = factor.confirm_totp(&caller.principal, &code, &visit.client()).await?;
+    let shown = (&code, password.as_ref());
+    let codes = factor.confirm_totp(&caller.principal, shown, &visit.client()).await?;
     Ok(Json(codes_of(&codes)))
 }
 

@@ -66,7 +66,8 @@ export const accountApi = {
   changePassword: (change: { old: string; new: string; end_other_sessions: boolean }) => post(`${me}/password`, change),
   factor: () => get<Factor>(`${me}/second-factor`),
   beginTotp: () => post<TotpSecret>(`${me}/second-factor/totp`),
-  confirmTotp: (code: string) => post<{ recovery_codes: string[] }>(`${me}/second-factor/totp/confirm`, { code }),
+  confirmTotp: (code: string, password: string | null) =>
+    post<{ recovery_codes: string[] }>(`${me}/second-factor/totp/confirm`, password === null ? { code } : { code, password }),
   disableTotp: (password: string, code: string) => post(`${me}/second-factor/totp/disable`, { password, code }),
   renewRecoveryCodes: (password: string) => post<{ recovery_codes: string[] }>(`${me}/second-factor/recovery-codes`, { password }),
   pin: () => get<PinState>(`${me}/pin`),

@@ -143,6 +143,7 @@ impl Office {
             factor: None,
             enrolling: false,
             created_at: self.bench.clock.unix(),
+            last_seen_at: self.bench.clock.unix(),
             user_agent: None,
             ip: None,
         };

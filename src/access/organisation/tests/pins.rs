@@ -26,18 +26,18 @@ async fn c14_previous_days_need_the_pin_and_stay_open_for_a_quarter_of_an_hour()
         let owner = office.owner().await;
         assert_eq!(office.days(&owner, Some("2023-11-13")).await, "ok", "no PIN, no question");
         let pins = office.org.pins();
-        let wrong = pins.set(&owner, None, &secret("2580"), &secret("wrong")).await;
+        let wrong = pins.set(&owner, None, &secret("25802580"), &secret("wrong")).await;
         assert_eq!(code(wrong), "reauth_required");
         let simple = pins.set(&owner, None, &secret("1111"), &secret("right")).await;
         assert_eq!(code(simple), "pin_too_simple");
-        office.set_pin(&owner, "2580").await;
+        office.set_pin(&owner, "25802580").await;
         let kept = office.bench.store.users().by_id(owner.user_id).await.unwrap().unwrap();
-        assert!(!kept.pin_hash.unwrap().contains("2580"));
+        assert!(!kept.pin_hash.unwrap().contains("25802580"));
         assert_eq!(office.days(&owner, None).await, "ok", "today");
         assert_eq!(office.days(&owner, Some("2023-11-14")).await, "ok", "today");
         assert_eq!(office.days(&owner, Some("2023-11-13")).await, "pin_required");
-        assert_eq!(code(pins.unlock(&owner, None, &secret("2581")).await), "pin_wrong");
-        let until = pins.unlock(&owner, None, &secret("2580")).await.unwrap();
+        assert_eq!(code(pins.unlock(&owner, None, &secret("25812581")).await), "pin_wrong");
+        let until = pins.unlock(&owner, None, &secret("25802580")).await.unwrap();
         assert_eq!(until, office.bench.clock.unix().plus(Duration::from_secs(900)));
         assert_eq!(office.days(&owner, Some("2023-11-13")).await, "ok");
         let elsewhere = office.owner().await;
@@ -53,7 +53,7 @@ async fn c14_previous_days_need_the_pin_and_stay_open_for_a_quarter_of_an_hour()
         assert_eq!(office.days(&owner, Some("2023-11-13")).await, "pin_required");
         pins.remove(&owner, None, &secret("right")).await.unwrap();
         assert_eq!(office.days(&owner, Some("2023-11-13")).await, "ok");
-        assert_eq!(code(pins.unlock(&owner, None, &secret("2580")).await), "pin_not_set");
+        assert_eq!(code(pins.unlock(&owner, None, &secret("25802580")).await), "pin_not_set");
         assert_eq!((office.count("pin.change").await, office.count("report.open").await), (2, 1));
     }
 }
