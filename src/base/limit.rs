@@ -442,6 +442,9 @@ pub const SESSION_CACHED_MAX: Duration = Duration::from_secs(3 * 3600);
 /// for.
 pub const PRESENCE_MAX: Duration = Duration::from_secs(10 * 60);
 
+/// PBXs of an installation: each keeps a task and a connection.
+pub const TRUNKS_MAX: usize = 100;
+
 /// How long the database may take to answer. Longer than SQLite waits for another process.
 pub const DATABASE_ANSWER_MAX: Duration = Duration::from_secs(8);
 

@@ -133,6 +133,7 @@ impl From<TrunkBookError> for Problem {
             TrunkBookError::InBoth(_) | TrunkBookError::Exists(_) => {
                 Self::conflict("trunk_exists", words).in_field("name")
             }
+            TrunkBookError::Full => Self::conflict("trunks_full", words),
             TrunkBookError::Configured(_) => Self::conflict("trunk_configured", words),
             TrunkBookError::Vault(error) => error.into(),
             TrunkBookError::Store(error) => error.into(),

@@ -8,7 +8,7 @@ use dashmap::DashMap;
 
 use super::envelope::Place;
 use super::{Vault, VaultError};
-use crate::base::{Clock, Secret};
+use crate::base::{Clock, Secret, limit};
 use crate::config::{CodecName, Trunk, TrunkMedia, TrunkUri};
 use crate::store::{
     Change, Store, StoreError, TrunkId, TrunkRow, TrunkSource, TrunkState, WorkspaceId,
@@ -73,6 +73,9 @@ pub enum TrunkBookError {
     /// There is one of this name.
     #[error("there is a trunk `{0}` already; `ringfence trunk remove {0}` first")]
     Exists(String),
+    /// There is no room for another one.
+    #[error("there are {} PBXs already; remove one first", limit::TRUNKS_MAX)]
+    Full,
     /// It is the configuration's.
     #[error(
         "trunk `{0}` comes from the configuration: take its [[trunk]] section (or --trunk) away \
@@ -97,7 +100,7 @@ impl TrunkBook {
     /// Adds a trunk of its own (`ringfence trunk add`).
     ///
     /// # Errors
-    /// The name is taken, or the database cannot be used.
+    /// The name is taken, there are too many, or the database cannot be used.
     pub async fn add(
         &self,
         workspace: WorkspaceId,
@@ -123,6 +126,9 @@ impl TrunkBook {
             Some(TrunkSource::Config) => return Err(TrunkBookError::Configured(new.name.clone())),
             Some(TrunkSource::Store) => return Err(TrunkBookError::Exists(new.name.clone())),
             None => {}
+        }
+        if change.trunks().list().await?.len() >= limit::TRUNKS_MAX {
+            return Err(TrunkBookError::Full);
         }
         self.write(change, workspace, TrunkId::random(), new, TrunkSource::Store).await
     }
@@ -360,5 +366,18 @@ mod tests {
         assert!(refused.contains("comes from the configuration"), "{refused}");
         assert!(book.remove("own").await.unwrap());
         assert!(!book.remove("own").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn there_are_so_many_trunks_and_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let (book, workspace) = book(folder.path()).await;
+        let [trunk] = <[Trunk; 1]>::try_from(configured(&["sips:pbx.example.com"])).unwrap();
+        for number in 0..limit::TRUNKS_MAX {
+            let new = NewTrunk { name: format!("pbx-{number}"), ..NewTrunk::from(&trunk) };
+            book.add(workspace, &new).await.unwrap();
+        }
+        let refused = book.add(workspace, &NewTrunk::from(&trunk)).await.unwrap_err();
+        assert!(matches!(refused, TrunkBookError::Full), "{refused}");
     }
 }

@@ -77,7 +77,7 @@ for (const library of ['jssip', 'sipjs']) {
   });
 }
 
-test('k15 k16 a PBX that is added to a running server is called without a restart, and one that is removed no more', async (t) => {
+test('a PBX that is added to a running server is called without a restart, and one that is removed no more', async (t) => {
   const pbx = await Pbx.prepare();
   t.after(() => pbx.remove());
   await pbx.start();
