@@ -43,8 +43,25 @@ impl SessionDesk<'_> {
         id: SessionId,
         why: Ending,
     ) -> Result<bool, AccessError> {
-        let now = self.shared.now();
         let mut change = self.shared.store.begin().await?;
+        if !self.end_in(&mut change, actor, of, id, why).await? {
+            return Ok(false);
+        }
+        change.commit().await?;
+        self.announce(&[id]);
+        Ok(true)
+    }
+
+    /// Ends a session as part of a change; [`Self::announce`] it when that is done.
+    pub(super) async fn end_in(
+        &self,
+        change: &mut Change,
+        actor: &Actor,
+        of: Of,
+        id: SessionId,
+        why: Ending,
+    ) -> Result<bool, AccessError> {
+        let now = self.shared.now();
         let row = change.sessions().by_id(id).await?;
         let is_theirs = |row: &SessionRow| match of {
             Of::User(user) => row.user_id == user,
@@ -59,22 +76,8 @@ impl SessionDesk<'_> {
             .on("session", id)
             .with("user", row.user_id.to_string())
             .with("reason", why.as_str());
-        self.shared.record(&mut change, entry).await?;
-        change.commit().await?;
-        self.forget(id, now);
+        self.shared.record(change, entry).await?;
         Ok(true)
-    }
-
-    /// Ends a session of whoever is in it.
-    pub(super) async fn end_own(&self, id: SessionId, why: Ending) -> Result<bool, AccessError> {
-        let Some(row) = self.shared.store.sessions().by_id(id).await? else { return Ok(false) };
-        let actor = Actor {
-            kind: "user",
-            user_id: Some(row.user_id),
-            workspace_id: Some(row.workspace_id),
-            ip: row.ip.as_deref().and_then(|ip| ip.parse().ok()),
-        };
-        self.end(&actor, Of::User(row.user_id), id, why).await
     }
 
     /// Ends all sessions of a person, in one workspace or all, but not `keep`; how many.
@@ -116,6 +119,8 @@ impl SessionDesk<'_> {
         why: Ending,
     ) -> Result<Vec<SessionId>, StoreError> {
         let now = self.shared.now();
+        // A session that is just being opened for another one is seen, or refused.
+        change.users().lock(user).await?;
         let ended = change.sessions().end_all_of(user, workspace, keep, why, now).await?;
         for row in &ended {
             change.login_history().insert(&login(row, why.as_str(), now)).await?;

@@ -83,6 +83,12 @@ pub enum AccessError {
     /// It is too long ago that they signed in.
     #[error("show that it is you: give your password")]
     PasswordRequired,
+    /// They have none.
+    #[error(
+        "you have no password yet; ask an administrator for a link that sets one, or use \"Forgot your \
+         password?\" if you have a mail address"
+    )]
+    NoPassword,
     /// The old password is wrong.
     #[error("the password is wrong")]
     WrongPassword,
@@ -164,6 +170,7 @@ impl AccessError {
             Self::NoTotp => "no_totp",
             Self::HasTotp => "has_totp",
             Self::FactorRequired => "factor_required",
+            Self::NoPassword => "no_password",
             Self::PasswordRequired => "password_required",
             Self::WrongPassword => "wrong_password",
             Self::Password(refusal) => refusal.code(),

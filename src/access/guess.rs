@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::device::DeviceCookie;
 use super::error::AccessError;
-use super::principal::{Principal, UserId};
+use super::principal::{Principal, Proof, UserId};
 use super::session::Client;
 use super::shared::{busy, count_failure};
 use super::sign_in::SignIn;
@@ -25,6 +25,9 @@ impl SignIn<'_> {
         password: &Secret,
         client: &Client,
     ) -> Result<(), AccessError> {
+        if user.password_hash.is_none() {
+            return Err(AccessError::NoPassword);
+        }
         // In a bucket of the session's own: nobody else can use it up.
         let device = DeviceCookie {
             user_id: *principal.user_id.as_bytes(),
@@ -55,6 +58,10 @@ impl SignIn<'_> {
     ) -> Result<(), AccessError> {
         if let Some(password) = password {
             return self.confirm_password(principal, user, password, client).await;
+        }
+        // A token shows that somebody signed in, and not who has it now.
+        if principal.proof == Proof::Token {
+            return Err(AccessError::PasswordRequired);
         }
         let session = self.shared.store.sessions().by_id(principal.session_id).await?;
         let since = session.map_or(UnixTime(0), |session| session.created_at);

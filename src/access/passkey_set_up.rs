@@ -2,6 +2,7 @@
 
 use super::audit::Action;
 use super::error::AccessError;
+use super::organisation::fields::is_odd;
 use super::passkey::{ALGORITHMS, PasskeyRefusal, Registration};
 use super::passkey_shown::{Asked, KnownPasskey, refused};
 use super::principal::{Actor, Principal, Proof};
@@ -229,7 +230,7 @@ impl SecondFactor<'_> {
 fn name(text: &str) -> Result<String, AccessError> {
     let text = text.trim();
     let is_name = (1..=limit::PASSKEY_NAME_CHARS_MAX).contains(&text.chars().count())
-        && !text.chars().any(char::is_control);
+        && !text.chars().any(is_odd);
     let words = "must be 1 to 60 printable characters";
     if is_name { Ok(text.to_owned()) } else { Err(AccessError::Invalid { field: "name", words }) }
 }

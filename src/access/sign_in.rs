@@ -14,10 +14,10 @@ use super::guess::facts;
 use super::history::Failure;
 use super::letter::Letter;
 use super::password::Passwords;
-use super::principal::{Principal, UserId, WorkspaceId};
+use super::principal::{Actor, Principal, UserId, WorkspaceId};
 use super::random;
 use super::second_factor::{Given, Method};
-use super::session::{Client, Opening, SignedIn};
+use super::session::{Client, Of, Opening, SessionError, SignedIn};
 use super::shared::{Shared, busy, count_failure};
 use super::throttle::Attempt;
 use crate::base::{Secret, UnixTime, limit};
@@ -320,8 +320,20 @@ impl SignIn<'_> {
         let factor = old.factor.as_deref();
         let since = Some(old.created_at);
         let opening = Opening { method: &old.method, factor, enrolling, since };
-        let signed_in = self.shared.sessions().open(&member, opening, client).await?;
-        self.shared.sessions().end_own(principal.session_id, Ending::Replaced).await?;
+        let sessions = self.shared.sessions();
+        let mut change = self.shared.store.begin().await?;
+        change.users().lock(principal.user_id).await?;
+        let (of, id) = (Of::User(principal.user_id), principal.session_id);
+        let actor = Actor::of(principal, client.ip);
+        // Of many requests with one cookie one gets another session.
+        if !sessions.end_in(&mut change, &actor, of, id, Ending::Replaced).await? {
+            return Err(SessionError::Ended.into());
+        }
+        let (row, hash, signed_in) =
+            sessions.open_in(&mut change, &member, opening, client).await?;
+        change.commit().await?;
+        sessions.announce(&[id]);
+        sessions.opened(&row, hash, &signed_in.principal);
         Ok(signed_in)
     }
 

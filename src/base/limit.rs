@@ -445,6 +445,9 @@ pub const PRESENCE_MAX: Duration = Duration::from_secs(10 * 60);
 /// PBXs of an installation: each keeps a task and a connection.
 pub const TRUNKS_MAX: usize = 100;
 
+/// PBXs of a workspace.
+pub const TRUNKS_PER_WORKSPACE_MAX: usize = 20;
+
 /// How long the database may take to answer. Longer than SQLite waits for another process.
 pub const DATABASE_ANSWER_MAX: Duration = Duration::from_secs(8);
 

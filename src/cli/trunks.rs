@@ -13,6 +13,7 @@ use super::run::{Hooks, TestStep};
 use super::secret_source;
 use crate::access::audit::Action;
 use crate::config::{CodecName, TrunkArgument, is_host, is_trunk_name};
+use crate::net::tls::Authorities;
 use crate::store::TrunkRow;
 use crate::vault::NewTrunk;
 
@@ -188,9 +189,13 @@ async fn add(command: TrunkAdd, out: &mut dyn Write, err: &mut dyn Write) -> Res
 }
 
 fn read_ca(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::words(Exit::Config, format!("{} cannot be read: {error}", path.display()))
-    })
+    let unusable = |words: &dyn std::fmt::Display, verb| {
+        Failure::words(Exit::Config, format!("{} cannot be {verb}: {words}", path.display()))
+    };
+    let pem = std::fs::read_to_string(path).map_err(|error| unusable(&error, "read"))?;
+    let authorities = Authorities { file: None, pem: Some(pem.clone()) };
+    authorities.check().map_err(|error| unusable(&error, "used"))?;
+    Ok(pem)
 }
 
 fn row(trunk: Shown) -> Vec<String> {

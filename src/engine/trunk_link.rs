@@ -37,6 +37,8 @@ pub struct TrunkLink {
     retry: Duration,
     /// When the last connection was lost, until there is a new one.
     lost_at: Option<Instant>,
+    /// When this connection, or the last one, was made.
+    connected_at: Option<Instant>,
 }
 
 /// What a connection's deadline means.
@@ -72,7 +74,15 @@ impl TrunkLink {
         };
         let connector = TlsConnector::from(Arc::new(tls::client_config(&authorities)?));
         let retry = limit::LINK_RETRY_MIN;
-        let link = Self { engine, entry, connector, stream: None, retry, lost_at: None };
+        let link = Self {
+            engine,
+            entry,
+            connector,
+            stream: None,
+            retry,
+            lost_at: None,
+            connected_at: None,
+        };
         Ok(tokio::spawn(link.run(mailbox)))
     }
 
@@ -129,6 +139,12 @@ impl TrunkLink {
                 _ => return ConnectionEnd::Lost("the connection has no address".to_owned()),
             }
         };
+        let others = self.engine.trunks();
+        let other = others.by_address(peer.ip());
+        if other.is_some_and(|other| other.workspace_id != self.entry.workspace_id) {
+            // Under another name: its calls would be taken for ours.
+            return ConnectionEnd::Lost("this PBX cannot be used here".to_owned());
+        }
         self.entry.peer_ip.store(Some(Arc::new(peer.ip())));
         self.entry.local_ip.store(Some(Arc::new(local.ip())));
         let now = self.engine.clock().now();
@@ -161,6 +177,7 @@ impl TrunkLink {
     ) -> ConnectionEnd {
         let mut framer = StreamFramer::new();
         let now = self.engine.clock().now();
+        self.connected_at = Some(now);
         // A PBX that is starting takes the connection and loses what comes; a dead one says
         // nothing at all. Either has only so long for an answer, long before SIP itself would
         // give up (Timer F, 32 s).
@@ -211,7 +228,7 @@ impl TrunkLink {
     fn report(&mut self, report: &Event) -> Option<String> {
         match report {
             Event::Registration(RegistrationState::Registered { .. }) => {
-                self.retry = limit::LINK_RETRY_MIN;
+                self.has_answered();
                 self.set_state(LinkState::Registered);
             }
             Event::Registration(RegistrationState::Removed) => {
@@ -235,7 +252,7 @@ impl TrunkLink {
                 self.set_state(LinkState::Down(reason));
             }
             Event::Pinged { alive: true } => {
-                self.retry = limit::LINK_RETRY_MIN;
+                self.has_answered();
                 // On a registered link a ping only shows that the PBX is there.
                 if self.registration(0).is_none() {
                     self.set_state(LinkState::Connected);
@@ -247,6 +264,14 @@ impl TrunkLink {
             _ => {}
         }
         None
+    }
+
+    /// The PBX works. One that answers and hangs up is not tried again and again at once.
+    fn has_answered(&mut self) {
+        let lasted = self.connected_at.map(|at| self.engine.clock().now().duration_since(at));
+        if lasted.is_some_and(|lasted| lasted >= limit::LINK_PING_EVERY) {
+            self.retry = limit::LINK_RETRY_MIN;
+        }
     }
 
     fn registration(&self, expires_s: u32) -> Option<Registration> {

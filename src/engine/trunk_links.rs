@@ -11,7 +11,6 @@ use super::link::{LinkDoor, LinkMessage, deliver};
 use super::trunk_link::TrunkLink;
 use super::trunks::{LinkState, TrunkEntry, Trunks};
 use crate::base::limit;
-use crate::net::tls::TlsError;
 use crate::store::{TrunkId, TrunkRow};
 
 /// The links of one engine, and the only one to say which PBXs it has.
@@ -30,18 +29,15 @@ impl TrunkLinks {
     }
 
     /// Makes the links those of `rows`; says whether anything changed. A row never changes but for
-    /// its state, so its id says whether it is known. The calls over a link that goes end.
-    ///
-    /// # Errors
-    /// The certificate authority of a PBX is not usable: it has no link, all others have. The
-    /// first such error is given.
-    pub fn follow(&mut self, rows: Vec<Arc<TrunkRow>>) -> Result<bool, TlsError> {
+    /// its state, so its id says whether it is known. The calls over a link that goes end. A PBX
+    /// whose certificate authority is not usable has no link and is down in these words.
+    pub fn follow(&mut self, rows: Vec<Arc<TrunkRow>>) -> bool {
         self.ending.retain(|task| !task.is_finished());
         let known = self.engine.trunks();
         let is_same = rows.len() == self.tasks.len()
             && rows.iter().all(|row| self.tasks.contains_key(&row.id));
         if is_same {
-            return Ok(false);
+            return false;
         }
         for entry in known.iter().filter(|entry| rows.iter().all(|row| row.id != entry.row.id)) {
             self.end(entry);
@@ -58,7 +54,6 @@ impl TrunkLinks {
         });
         let entries = entries.collect();
         self.engine.trunks.store(Arc::new(Trunks::new(entries)));
-        let mut first_error = None;
         for (entry, mailbox) in begun {
             let id = entry.row.id;
             match TrunkLink::spawn(self.engine.clone(), entry.clone(), mailbox) {
@@ -66,16 +61,16 @@ impl TrunkLinks {
                     self.tasks.insert(id, task);
                 }
                 Err(error) => {
+                    tracing::error!(trunk = &*entry.name, %error, "PBX cannot be connected to");
                     let state = LinkState::Down(error.to_string());
                     entry.state.store(Arc::new(state.clone()));
                     self.engine.link_changed(id, state);
                     // Known, though it has nothing to do, so that it is not tried all the time.
                     self.tasks.insert(id, tokio::spawn(std::future::ready(())));
-                    first_error.get_or_insert(error);
                 }
             }
         }
-        first_error.map_or(Ok(true), Err)
+        true
     }
 
     fn end(&mut self, entry: &TrunkEntry) {

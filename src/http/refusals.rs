@@ -75,6 +75,7 @@ impl From<AccessError> for Problem {
             | AccessError::Passkey(_) => Self::unauthorized(code, words),
             AccessError::OutOfReach(_)
             | AccessError::EmailUnverified
+            | AccessError::NoPassword
             | AccessError::PasswordRequired
             | AccessError::WrongPassword
             | AccessError::IdentityUnverified
@@ -133,6 +134,7 @@ impl From<TrunkBookError> for Problem {
             TrunkBookError::InBoth(_) | TrunkBookError::Exists(_) => {
                 Self::conflict("trunk_exists", words).in_field("name")
             }
+            TrunkBookError::HostTaken => Self::conflict("trunk_host_taken", words).in_field("host"),
             TrunkBookError::Full => Self::conflict("trunks_full", words),
             TrunkBookError::Configured(_) => Self::conflict("trunk_configured", words),
             TrunkBookError::Vault(error) => error.into(),

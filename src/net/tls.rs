@@ -165,6 +165,8 @@ pub fn sip_server_config(
     } else {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
             .allow_unauthenticated()
+            // Names of authorities tell whose PBXs there are, and many do not fit a message.
+            .clear_root_hint_subjects()
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
         builder.with_client_cert_verifier(verifier)
@@ -199,6 +201,9 @@ pub fn explain_client_error(error: &io::Error, host: &str) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(reason)) => explain_certificate(reason, host),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            format!("{host} does not speak TLS at this port; SIP over TLS is mostly at 5061")
+        }
         Some(other) => format!("TLS with {host} failed: {other}"),
         None => format!("TLS with {host} failed: {error}"),
     }
@@ -208,7 +213,7 @@ fn explain_certificate(reason: &CertificateError, host: &str) -> String {
     match reason {
         CertificateError::UnknownIssuer => format!(
             "the certificate of {host} is signed by an authority this trunk does not trust; \
-             give the PBX's CA with --trunk-ca or `ca` in the trunk's section"
+             give the trunk the PBX's CA (--ca, --trunk-ca, or `ca` in its section)"
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!("the certificate of the PBX does not carry the name {host}")
@@ -218,6 +223,12 @@ fn explain_certificate(reason: &CertificateError, host: &str) -> String {
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             format!("the certificate of {host} is not valid yet")
+        }
+        CertificateError::Other(error) if format!("{error:?}").contains("CaUsedAsEndEntity") => {
+            format!(
+                "the certificate of {host} is that of an authority (CA:TRUE) and not of a server; \
+                 give the PBX one that is signed by it"
+            )
         }
         other => format!("the certificate of {host} is not acceptable: {other}"),
     }

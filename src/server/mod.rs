@@ -26,14 +26,14 @@ use crate::access::{Access, AccessError, Actor, TrustedProxies, WorkspaceId};
 use crate::base::{Clock, limit};
 use crate::config::{Config, Mode};
 use crate::engine::media_thread::{MediaConfig, MediaStartError, MediaWorkers};
-use crate::engine::{Engine, EngineParts, Phones, host_of};
+use crate::engine::{Engine, EngineParts, Phones, TrunkEntry, host_of};
 use crate::http::{DialPlan, Lead, Limits, MetricsError, MetricsPage, Origins, Services, Unready};
 use crate::mail::MailError;
 use crate::media::dtls::{DtlsIdentity, IdentityError};
 use crate::net::fetch::{Exceptions, Fetcher};
 use crate::net::tls;
 use crate::oidc::OidcClient;
-use crate::store::{DataLock, Store, StoreError, TrunkRow};
+use crate::store::{DataLock, Store, StoreError, TrunkRow, TrunkSource};
 use crate::vault::{SecretBook, TrunkBook, TrunkBookError, UnsealError, Vault, VaultError};
 
 /// Why the server did not start. Each says what to change.
@@ -288,12 +288,16 @@ fn services(
 fn readiness(engine: Arc<Engine>) -> Box<dyn Fn() -> Vec<Unready> + Send + Sync> {
     Box::new(move || {
         let trunks = engine.trunks();
-        let down = trunks.iter().filter(|trunk| !trunk.is_up());
-        down.map(|trunk| Unready {
-            code: "trunk",
-            detail: format!("{}: {}", trunk.name, trunk.state.load().detail()),
-        })
-        .collect()
+        // Those of workspaces are their own matter, and none is a stranger's.
+        let configured = |trunk: &&TrunkEntry| trunk.row.source == TrunkSource::Config;
+        let down = trunks.iter().filter(configured).filter(|trunk| !trunk.is_up());
+        down.take(1)
+            .map(|_| Unready {
+                code: "trunk",
+                detail: "a configured PBX cannot be reached; `ringfence trunk list` says why"
+                    .to_owned(),
+            })
+            .collect()
     })
 }
 

@@ -34,7 +34,7 @@ impl Trunks {
     /// Begins the links of `rows`.
     ///
     /// # Errors
-    /// A certificate authority, or our own certificate, is not usable.
+    /// The configured authority, or our own certificate, is not usable.
     pub(super) fn start(
         config: &Arc<Config>,
         engine: &Arc<Engine>,
@@ -43,7 +43,7 @@ impl Trunks {
     ) -> Result<Self, StartError> {
         let tls = Arc::new(ArcSwap::from_pointee(sip_tls(config, &rows)?));
         let mut links = TrunkLinks::new(engine.clone());
-        links.follow(rows)?;
+        links.follow(rows);
         Ok(Self { config: config.clone(), book, links: Mutex::new(links), tls })
     }
 
@@ -68,10 +68,8 @@ impl Trunks {
     }
 
     async fn become_those(&self, rows: Vec<Arc<TrunkRow>>) {
-        match self.links.lock().await.follow(rows.clone()) {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(error) => tracing::warn!(%error, "a PBX cannot be connected to"),
+        if !self.links.lock().await.follow(rows.clone()) {
+            return;
         }
         match sip_tls(&self.config, &rows) {
             Ok(tls) => self.tls.store(Arc::new(tls)),
@@ -88,7 +86,9 @@ impl Trunks {
 /// TLS of the SIP listener: a PBX may show a certificate of its own authority.
 fn sip_tls(config: &Config, rows: &[Arc<TrunkRow>]) -> Result<ServerConfig, TlsError> {
     let of_row = |row: &Arc<TrunkRow>| tls::Authorities { file: None, pem: row.ca_pem.clone() };
-    let mut authorities: Vec<tls::Authorities> = rows.iter().map(of_row).collect();
+    // One that is not usable keeps its own PBX out, whose link says so, and no other.
+    let mut authorities: Vec<tls::Authorities> =
+        rows.iter().map(of_row).filter(|authority| authority.check().is_ok()).collect();
     authorities.push(tls::Authorities { file: config.sip.ca.clone(), pem: None });
     tls::sip_server_config(identity(config)?, &authorities)
 }

@@ -140,7 +140,7 @@ impl Trunks<'_> {
     /// # Errors
     /// The database cannot be used.
     pub async fn list(&mut self) -> Result<Vec<TrunkRow>, StoreError> {
-        let rows = self.link.all(query("SELECT * FROM trunks ORDER BY name")).await?;
+        let rows = self.link.all(query("SELECT * FROM trunks ORDER BY created_at, name")).await?;
         rows.iter().map(trunk).collect()
     }
 

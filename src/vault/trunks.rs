@@ -74,8 +74,11 @@ pub enum TrunkBookError {
     #[error("there is a trunk `{0}` already; `ringfence trunk remove {0}` first")]
     Exists(String),
     /// There is no room for another one.
-    #[error("there are {} PBXs already; remove one first", limit::TRUNKS_MAX)]
+    #[error("there are as many PBXs as there may be; remove one first")]
     Full,
+    /// A PBX calls one workspace: another one's must not get its calls.
+    #[error("this PBX cannot be used here")]
+    HostTaken,
     /// It is the configuration's.
     #[error(
         "trunk `{0}` comes from the configuration: take its [[trunk]] section (or --trunk) away \
@@ -127,7 +130,13 @@ impl TrunkBook {
             Some(TrunkSource::Store) => return Err(TrunkBookError::Exists(new.name.clone())),
             None => {}
         }
-        if change.trunks().list().await?.len() >= limit::TRUNKS_MAX {
+        let all = change.trunks().list().await?;
+        let of_others = |row: &&TrunkRow| row.workspace_id != workspace;
+        if all.iter().filter(of_others).any(|row| row.uri.host == new.uri.host) {
+            return Err(TrunkBookError::HostTaken);
+        }
+        let theirs = all.len() - all.iter().filter(of_others).count();
+        if theirs >= limit::TRUNKS_PER_WORKSPACE_MAX || all.len() >= limit::TRUNKS_MAX {
             return Err(TrunkBookError::Full);
         }
         self.write(change, workspace, TrunkId::random(), new, TrunkSource::Store).await
@@ -373,11 +382,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (book, workspace) = book(folder.path()).await;
         let [trunk] = <[Trunk; 1]>::try_from(configured(&["sips:pbx.example.com"])).unwrap();
-        for number in 0..limit::TRUNKS_MAX {
+        for number in 0..limit::TRUNKS_PER_WORKSPACE_MAX {
             let new = NewTrunk { name: format!("pbx-{number}"), ..NewTrunk::from(&trunk) };
             book.add(workspace, &new).await.unwrap();
         }
         let refused = book.add(workspace, &NewTrunk::from(&trunk)).await.unwrap_err();
         assert!(matches!(refused, TrunkBookError::Full), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn sec_a28_another_workspace_does_not_get_the_calls_of_a_pbx() {
+        let folder = tempfile::tempdir().unwrap();
+        let (book, workspace) = book(folder.path()).await;
+        let other = book.store.workspaces().insert("other", UnixTime(1)).await.unwrap();
+        let [trunk] = <[Trunk; 1]>::try_from(configured(&["sips:pbx.example.com"])).unwrap();
+        book.add(workspace, &NewTrunk::from(&trunk)).await.unwrap();
+        let theirs = NewTrunk { name: "aaa".into(), ..NewTrunk::from(&trunk) };
+        let refused = book.add(other.id, &theirs).await.unwrap_err();
+        assert!(matches!(refused, TrunkBookError::HostTaken), "{refused}");
+        book.add(workspace, &theirs).await.unwrap();
     }
 }

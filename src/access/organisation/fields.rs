@@ -54,7 +54,9 @@ pub(super) fn extension(text: &str) -> Result<String, OrganisationError> {
 /// A number of the telephone network (E.164, or as the carrier writes it), in its one spelling:
 /// without what people put between the digits.
 pub(super) fn phone_number(text: &str) -> Result<String, OrganisationError> {
-    if text.trim_start_matches(' ').starts_with('+') && text.contains("(0)") {
+    let dense: String =
+        text.chars().filter(|sign| !" \u{a0}-./".contains(*sign)).take(48).collect();
+    if dense.contains('+') && dense.contains("(0)") {
         // Dialled inside the country only; with the country's code it is another number.
         return invalid("number", "must be without the (0) when it begins with +");
     }
@@ -91,9 +93,18 @@ mod tests {
         }
         assert_eq!(phone_number("0800 123").unwrap(), "0800123");
         let long = "1 ".repeat(40);
-        for refused in
-            ["+49 (0)30 1234", "12", "", "+", "1+2345", "12345;x", "++123", "\r\n12345", &long]
-        {
+        for refused in [
+            "+49 (0)30 1234",
+            "(+49)( 0)30555",
+            "12",
+            "",
+            "+",
+            "1+2345",
+            "12345;x",
+            "++123",
+            "\r\n12345",
+            &long,
+        ] {
             assert!(phone_number(refused).is_err(), "{refused}");
         }
     }

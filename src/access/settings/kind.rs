@@ -40,11 +40,18 @@ pub enum Kind {
     Brand,
 }
 
+/// Seconds in the largest unit that divides them, as the shell takes them: `90s`, `15m`, `8h`, `30d`.
+fn in_words(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let unit = units.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size));
+    unit.map_or_else(|| format!("{seconds}s"), |(size, sign)| format!("{}{sign}", seconds / size))
+}
+
 /// Why a value is refused, in words that follow the setting's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// Not whole seconds of the range.
-    #[error("must be whole seconds, {min} to {max}{off}")]
+    #[error("must be whole seconds, {min} to {max} ({} to {}){off}", in_words(*min), in_words(*max))]
     Duration {
         /// Least.
         min: u64,

@@ -94,16 +94,19 @@ fn values_out_of_range_are_refused_with_what_they_must_be() {
         let setting = Setting::from_key(key).unwrap();
         setting.kind().check(&value).unwrap_err().to_string()
     };
-    let idle = "must be whole seconds, 60 to 2592000";
+    let idle = "must be whole seconds, 60 to 2592000 (1m to 30d)";
     for bad in [json!(59), json!(2_592_001), json!(-1), json!(3600.5), json!("8h"), json!(null)] {
         assert_eq!(refused("session.idle_timeout", bad), idle);
     }
     let ttl = refused("recording.token_ttl", json!(8 * 3600 + 1));
-    assert_eq!(ttl, "must be whole seconds, 60 to 28800", "X14: 8 h is the hard maximum");
+    assert_eq!(
+        ttl, "must be whole seconds, 60 to 28800 (1m to 8h)",
+        "X14: 8 h is the hard maximum"
+    );
     assert_eq!(refused("password.min_length", json!(7)), "must be a whole number, 8 to 128");
     assert_eq!(
         refused("session.absolute_max", json!(1)),
-        "must be whole seconds, 3600 to 31536000, or 0 for never"
+        "must be whole seconds, 3600 to 31536000 (1h to 365d), or 0 for never"
     );
     for bad in [json!([]), json!(["totp", "totp"]), json!(["sms"]), json!("totp"), json!([1])] {
         let words = "must be a list of passkey, totp, email, each once, at least one";

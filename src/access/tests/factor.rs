@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::access::testing::audited;
+use crate::access::{Principal, Proof};
 
 async fn show(
     desk: &Desk,
@@ -25,8 +26,13 @@ async fn b4_sec_a19_a_session_of_a_while_ago_sets_no_app_up_without_the_password
     for desk in desks().await {
         let ann = desk.person("ann", "2001", 1).await;
         let signed_in = desk.sign_in("ann").await;
-        desk.advance(10 * 60);
+        let by_token = Principal { proof: Proof::Token, ..signed_in.principal.clone() };
         let factors = desk.access.second_factor();
+        factors.begin_totp(&signed_in.principal).await.unwrap();
+        let code = desk.totp(ann.id).await;
+        let refused = factors.confirm_totp(&by_token, (&code, None), &client()).await;
+        assert_eq!(refused.unwrap_err().code(), "password_required", "a token is nobody");
+        desk.advance(10 * 60);
         factors.begin_totp(&signed_in.principal).await.unwrap();
         let code = desk.totp(ann.id).await;
         for (password, refusal) in [(None, "password_required"), (Some("wrong"), "wrong_password")]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::access::testing::audited;
-use crate::access::{Of, TokenError};
+use crate::access::{Of, Principal, TokenError};
 use crate::store::Ending;
 
 const HOUR: u64 = 3600;
@@ -204,7 +204,10 @@ async fn c2_c3_b35_sec_o04_every_sign_in_and_every_end_is_one_row_of_list_and_hi
     for desk in desks().await {
         let ann = desk.person("ann", "2001", 1).await;
         let [one, two] = [desk.sign_in("ann").await, desk.sign_in("ann").await];
-        desk.access.sessions().end_own(one.principal.session_id, Ending::Logout).await.unwrap();
+        let Principal { user_id, session_id, .. } = one.principal;
+        let sessions = desk.access.sessions();
+        let actor = Actor::of(&one.principal, None);
+        sessions.end(&actor, Of::User(user_id), session_id, Ending::Logout).await.unwrap();
         let rows = desk.access.sessions().list_of(ann.id).await.unwrap();
         let ended: Vec<_> = rows.iter().filter_map(|row| row.ended).collect();
         assert_eq!((rows.len(), ended), (2, vec![(desk.now(), Ending::Logout)]));
@@ -288,6 +291,8 @@ async fn a10_somebody_works_in_one_workspace_at_a_time_with_the_rights_they_have
         );
         assert!(first.principal.at_home && !there.at_home);
         assert_eq!(desk.check(&first).await, Err("session_ended"));
+        let again = desk.access.switch_workspace(&first.principal, other.id, &client()).await;
+        assert_eq!(again.unwrap_err().code(), "session_ended", "one cookie, one session");
         let nowhere = WorkspaceId::random();
         let refused = desk.access.switch_workspace(&there, nowhere, &client()).await.unwrap_err();
         assert_eq!(refused.code(), "not_found");

@@ -17,7 +17,7 @@ use super::super::time::rfc3339_or;
 use super::shared::{Items, entry};
 use crate::access::audit::Action;
 use crate::base::{Secret, UnixTime};
-use crate::config::{CodecName, TrunkMedia, TrunkUri, is_trunk_name};
+use crate::config::{CodecName, TrunkMedia, TrunkUri, is_host, is_trunk_name};
 use crate::net::tls::Authorities;
 use crate::store::{TrunkId, TrunkRow};
 use crate::vault::NewTrunk;
@@ -156,15 +156,18 @@ pub(in super::super) async fn test_dial_plan(
     StrictJson(test): StrictJson<DialPlanTest>,
 ) -> Result<Json<DialPlanAnswer>, Problem> {
     let principal = &caller.principal;
-    let from = test.from.as_deref().unwrap_or(&principal.number);
-    for (field, text) in [("from", from), ("number", test.number.as_str())] {
+    // As people write them.
+    let compact = |text: &str| text.replace([' ', '\u{a0}', '-', '.', '/', '(', ')'], "");
+    let from = compact(test.from.as_deref().unwrap_or(&principal.number));
+    let number = compact(&test.number);
+    for (field, text) in [("from", &from), ("number", &number)] {
         let is_dialled = (1..=40).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_digit() || b"+*#".contains(&b));
         if !is_dialled {
             return Err(Problem::invalid(field, "a number is 1 to 40 of 0-9, +, * and #"));
         }
     }
-    let lead = services.dial_plan.lead(principal.workspace_id, from, &test.number).await;
+    let lead = services.dial_plan.lead(principal.workspace_id, &from, &number).await;
     Ok(Json(DialPlanAnswer { route: lead.route, words: lead.words }))
 }
 
@@ -194,8 +197,17 @@ impl TrunkToAdd {
         if let Err(error) = authorities.check() {
             return Err(Problem::invalid("ca_pem", error.to_string()));
         }
+        if self.user.as_deref().is_some_and(|user| !(1..=64).contains(&user.len())) {
+            return Err(Problem::invalid("user", "must be 1 to 64 characters"));
+        }
+        if self.domain.as_deref().is_some_and(|domain| !is_host(domain)) {
+            return Err(Problem::invalid("domain", "this is no name and no address"));
+        }
         if self.password.is_some() && self.user.is_none() {
             return Err(Problem::invalid("user", "a password belongs to a user"));
+        }
+        if self.register && self.user.is_none() {
+            return Err(Problem::invalid("user", "who registers has a user"));
         }
         Ok(NewTrunk {
             name: self.name,
