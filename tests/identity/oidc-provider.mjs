@@ -34,11 +34,13 @@ function signIn(hint) {
   return id
 }
 
+// As JWK at once: exporting a key object right after it was made stands still for ever now and then (Node 20, two locks).
 const key = (kty, kid) => {
+  const encoding = { publicKeyEncoding: { type: 'spki', format: 'jwk' }, privateKeyEncoding: { type: 'pkcs8', format: 'jwk' } }
   const { privateKey } = kty === 'RSA'
-    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-    : generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: kty === 'RSA' ? 'RS256' : 'ES256' }
+    ? generateKeyPairSync('rsa', { modulusLength: 2048, ...encoding })
+    : generateKeyPairSync('ec', { namedCurve: 'P-256', ...encoding })
+  return { ...privateKey, kid, use: 'sig', alg: kty === 'RSA' ? 'RS256' : 'ES256' }
 }
 
 // What Apple gives a developer: the client's secret is a token signed with this key, made for each request.
