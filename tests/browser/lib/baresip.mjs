@@ -9,7 +9,7 @@ export class Baresip {
   static async start(pbx, { account = '6001', hz = 620, dial } = {}) {
     const one = new Baresip();
     one.folder = newFolder('baresip');
-    const [port] = await freePorts(1);
+    const [port] = await freePorts(2); // the next one is for TLS, which it always listens on
     const write = (name, lines) => fs.writeFileSync(path.join(one.folder, name), `${lines.join('\n')}\n`);
     write('config', [
       `sip_listen 127.0.0.1:${port}`, 'net_interface 127.0.0.1', 'module_path /usr/lib/baresip/modules', 'module account.so', 'module g711.so', 'module ausine.so',

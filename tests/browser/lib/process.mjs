@@ -2,6 +2,7 @@
 // folder is removed unless something failed.
 import { spawn, execFile } from 'node:child_process';
 import fs from 'node:fs';
+import { randomInt } from 'node:crypto';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -74,16 +75,23 @@ export async function until(what, probe, timeout = 5000, every = 50) {
 
 const show = (value) => (value instanceof Error ? value.message : JSON.stringify(value));
 
-/** TCP ports that are free on loopback right now (all held open while choosing, so that they differ). */
+/**
+ * Ports one after the other that nobody listens on, of a range from which the kernel gives none to connections: what is free
+ * now is free still when a program comes to listen there.
+ */
 export async function freePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve, reject) => {
+  const listen = (port) => new Promise((resolve, reject) => {
     const server = net.createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  })));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => { server.close(resolve); })));
-  return ports;
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+  for (;;) {
+    const first = randomInt(12000, 19000);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const tries = await Promise.allSettled(ports.map(listen));
+    await Promise.all(tries.map(({ value }) => value && new Promise((resolve) => { value.close(resolve); })));
+    if (tries.every(({ status }) => status === 'fulfilled')) return ports;
+  }
 }
 
 /** Removes the temporary folder, or says where it is when `keep`. */
